@@ -1,0 +1,183 @@
+"""Opening a connection when the server may be down: back-off with jitter, then a circuit breaker.
+
+While the breaker is open callers fail at once instead of queueing behind a dead
+server; after a pause one of them probes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any, Protocol
+
+import asyncpg
+import structlog
+
+from undercroft.db.source import ServerAddress, Source
+from undercroft.db.sqlstate import CONNECTION_REFUSED_STATES, connection_lost, sqlstate
+from undercroft.errors import Forbidden, NotFound, Unavailable, UndercroftError
+
+if TYPE_CHECKING:
+    from undercroft.db.pools import PoolLimits
+
+log = structlog.get_logger("undercroft.connector")
+
+PAUSE = 2.0
+"""Seconds the breaker stays open, plus up to as much again at random."""
+
+
+class Timeouts(Protocol):
+    """What a connection inherits from its pool, in seconds."""
+
+    @property
+    def command_timeout(self) -> float:
+        """Deadline of one statement."""
+
+    @property
+    def acquire_timeout(self) -> float:
+        """How long to try."""
+
+
+class Connector:
+    """Opens connections to the databases of one server."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._closed_until = 0.0
+        self._probing = False
+        self._recovery: asyncio.Task[None] | None = None
+        self._known: ServerAddress | None = None
+        self.behind_pooler = False
+        self._pooler_known = False
+
+    async def connect(self, database: str, timeouts: PoolLimits) -> asyncpg.Connection:
+        """A new connection, tried until the deadline.
+
+        Raises:
+            Unavailable: PostgreSQL does not answer, or has no connection free.
+            NotFound: There is no such database.
+            Forbidden: The server refuses the role or its password.
+
+        """
+        self._pass_breaker()
+        try:
+            connection = await self._persist(database, timeouts)
+        except Unavailable:
+            self._trip()
+            raise
+        finally:
+            self._probing = False
+        self._closed_until = 0.0
+        return connection
+
+    async def _persist(self, database: str, timeouts: PoolLimits) -> asyncpg.Connection:
+        try:
+            return await self._attempt(database, timeouts)
+        except _Down:
+            pass
+        # First use of stamina costs 90 ms: only a server that is down pays them.
+        import stamina  # noqa: PLC0415
+
+        try:
+            async for attempt in stamina.retry_context(
+                on=_Down, attempts=None, timeout=timeouts.acquire_timeout, wait_max=1.0
+            ):
+                with attempt:
+                    await self._recover()
+                    return await self._attempt(database, timeouts)
+        except _Down as down:
+            raise Unavailable("PostgreSQL does not answer.", hint=down.hint) from None
+        raise Unavailable("PostgreSQL does not answer.")
+
+    async def _attempt(self, database: str, timeouts: PoolLimits) -> asyncpg.Connection:
+        if self._known is None:
+            self._known = await self._source.address()
+        try:
+            connection = await self._open(self._known, database, timeouts)
+            if not self._pooler_known:
+                connection = await self._look_for_pooler(connection, database, timeouts)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise _refusal(error) from None
+        return connection
+
+    async def _open(
+        self, address: ServerAddress, database: str, timeouts: PoolLimits
+    ) -> asyncpg.Connection:
+        cache: dict[str, Any] = {"statement_cache_size": 0} if self.behind_pooler else {}
+        return await asyncpg.connect(
+            host=address.host,
+            port=address.port,
+            user=address.user,
+            password=address.password,
+            database=database,
+            timeout=timeouts.acquire_timeout,
+            command_timeout=timeouts.command_timeout,
+            server_settings={"application_name": "undercroft"},
+            **cache,
+            **address.parameters,
+        )
+
+    async def _look_for_pooler(
+        self, connection: asyncpg.Connection, database: str, timeouts: PoolLimits
+    ) -> asyncpg.Connection:
+        """A pooler invents the process id that it announces; PostgreSQL tells the truth."""
+        told = connection.get_server_pid()
+        async with connection.transaction():
+            true = await connection.fetchval("SELECT pg_backend_pid()")
+        self.behind_pooler = told != true
+        self._pooler_known = True
+        if not self.behind_pooler:
+            return connection
+        log.info("behind_pooler")
+        await connection.close()
+        assert self._known is not None  # noqa: S101 - set by the caller
+        return await self._open(self._known, database, timeouts)
+
+    async def _recover(self) -> None:
+        """Let the source bring the server back, once for all who wait."""
+        if self._recovery is None or self._recovery.done():
+            self._recovery = asyncio.get_running_loop().create_task(self._source.recover())
+        await asyncio.shield(self._recovery)
+        self._known = await self._source.address()
+
+    def _pass_breaker(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._closed_until == 0.0:
+            return
+        if now < self._closed_until or self._probing:
+            wait = max(self._closed_until - now, 0.1)
+            raise Unavailable(
+                "PostgreSQL does not answer.",
+                hint="`undercroft doctor` tells why.",
+                data={"retry_after_seconds": round(wait, 1)},
+            )
+        self._probing = True
+
+    def _trip(self) -> None:
+        pause = PAUSE * (1 + random.random())  # noqa: S311 - jitter, not a secret
+        self._closed_until = asyncio.get_running_loop().time() + pause
+        log.warning("postgresql_unavailable", pause_seconds=round(pause, 1))
+
+
+class _Down(Exception):  # noqa: N818 - a state, not an error of ours
+    """The server took no connection; trying again may help."""
+
+    def __init__(self, hint: str) -> None:
+        super().__init__(hint)
+        self.hint = hint
+
+
+def _refusal(error: BaseException) -> Exception:
+    state = sqlstate(error)
+    if state in CONNECTION_REFUSED_STATES or (not state and connection_lost(error)):
+        full = state == "53300"
+        return _Down("It has no free connection." if full else "`undercroft doctor` tells why.")
+    if state == "3D000":
+        return NotFound("The project's database does not exist.", hint="Run `undercroft doctor`.")
+    if state in ("28000", "28P01", "42501"):
+        return Forbidden("PostgreSQL refuses the server's role.", hint="Run `undercroft doctor`.")
+    if state == "55000":
+        return NotFound("The project is archived, or being dropped.", hint="See list_projects.")
+    if state.startswith(("08", "57")):
+        return _Down("`undercroft doctor` tells why.")
+    return error if isinstance(error, UndercroftError) else Unavailable("PostgreSQL refused us.")

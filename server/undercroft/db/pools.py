@@ -1,0 +1,321 @@
+"""Connections: a pool per database, made on first use, under one budget.
+
+asyncpg's own pool is not used: it knows no budget across pools, resets a session
+with a round trip on every release (ours never change session state), and has
+neither a queue that is fair across databases nor a deadline by default.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from undercroft.db.budget import Budget, Waiter
+from undercroft.db.connector import Connector
+from undercroft.db.sqlstate import DRIVER_ERRORS
+from undercroft.errors import LimitReached, Unavailable
+
+if TYPE_CHECKING:
+    import asyncpg
+
+T = TypeVar("T")
+log = structlog.get_logger("undercroft.pools")
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds for the server to end a session politely before the socket is cut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolLimits:
+    """Sizes in connections, times in seconds."""
+
+    minimum: int
+    maximum: int
+    idle: float
+    command_timeout: float
+    acquire_timeout: float
+    max_queries: int
+
+
+@dataclass(kw_only=True, eq=False)
+class _Held:
+    """A connection with what decides about its future."""
+
+    connection: asyncpg.Connection
+    generation: int
+    last_used: float
+    uses: int = 0
+
+
+class Pool:
+    """The connections to one database."""
+
+    def __init__(self, database: str, limits: PoolLimits, budget: Budget, to: Connector) -> None:
+        self.database = database
+        self.limits = limits
+        self.size = 0
+        self.last_used = budget.clock()
+        self.waiters: deque[Waiter] = deque()
+        self._idle: deque[_Held] = deque()
+        self._budget = budget
+        self._connector = to
+        self._generation = 0
+        self._closing = False
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._cache: dict[type, Any] = {}
+        budget.bidders[self] = None
+
+    @property
+    def behind_pooler(self) -> bool:
+        """Whether PgBouncer or its like stands between us and PostgreSQL."""
+        return self._connector.behind_pooler
+
+    @property
+    def idle(self) -> int:
+        """Open connections that nobody uses."""
+        return len(self._idle)
+
+    def cached(self, kind: type[T]) -> T:
+        """The one instance of `kind` that lives as long as this pool."""
+        if kind not in self._cache:
+            self._cache[kind] = kind()
+        instance: T = self._cache[kind]
+        return instance
+
+    def expire(self) -> None:
+        """Replace every connection before its next use: the schema has changed."""
+        self._generation += 1
+        while self._idle:
+            self.close_idle()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection for the length of the block.
+
+        Raises:
+            LimitReached: None came free within the deadline.
+            Unavailable: PostgreSQL does not answer.
+
+        """
+        held = await self._acquire()
+        try:
+            yield held.connection
+        except (asyncio.CancelledError, TimeoutError):
+            # What the server does with a cut-off statement is unknown: never reuse the session.
+            self._retire(held)
+            raise
+        except BaseException:
+            self._release(held)
+            raise
+        else:
+            self._release(held)
+
+    async def _acquire(self) -> _Held:
+        self.last_used = self._budget.clock()
+        if self._closing:
+            raise Unavailable("The server is shutting down.")
+        while self._idle:
+            held = self._idle.pop()
+            if not held.connection.is_closed():
+                return held
+            self._forget()
+        if self.may_grow() and self._budget.take(self):
+            return await self._open()
+        got = await self._wait()
+        return got if isinstance(got, _Held) else await self._open()
+
+    async def _wait(self) -> object:
+        loop = asyncio.get_running_loop()
+        waiter = Waiter(since=self._budget.clock(), turn=loop.create_future())
+        self.waiters.append(waiter)
+        try:
+            async with asyncio.timeout(self.limits.acquire_timeout):
+                return await waiter.turn
+        except TimeoutError:
+            self._withdraw(waiter)
+            raise LimitReached(
+                "All connections are busy.",
+                hint="Try again, or raise UNDERCROFT_POOL_BUDGET and UNDERCROFT_PROJECT_POOL_MAX.",
+            ) from None
+        except asyncio.CancelledError:
+            self._withdraw(waiter)
+            raise
+
+    def _withdraw(self, waiter: Waiter) -> None:
+        with suppress(ValueError):
+            self.waiters.remove(waiter)
+        if not waiter.turn.done() or waiter.turn.cancelled():
+            return
+        got = waiter.turn.result()
+        if isinstance(got, _Held):
+            self._release(got)
+        else:
+            self._forget()
+
+    async def _open(self) -> _Held:
+        """Open a connection in the budget slot that the caller has taken."""
+        try:
+            connection = await self._connector.connect(self.database, self.limits)
+        except BaseException:
+            self._forget()
+            raise
+        now = self._budget.clock()
+        return _Held(connection=connection, generation=self._generation, last_used=now)
+
+    def _release(self, held: _Held) -> None:
+        connection = held.connection
+        held.last_used = self.last_used = self._budget.clock()
+        held.uses += 1
+        worn = held.uses >= self.limits.max_queries or held.generation != self._generation
+        if connection.is_closed() or connection.is_in_transaction() or worn or self._closing:
+            self._retire(held)
+        elif self._budget.rival(self):
+            self._retire(held)
+        else:
+            self._keep(held)
+
+    def _keep(self, held: _Held) -> None:
+        while self.waiters:
+            waiter = self.waiters.popleft()
+            if not waiter.turn.done():
+                waiter.turn.set_result(held)
+                return
+        self._idle.append(held)
+
+    def _retire(self, held: _Held) -> None:
+        """End the session; its slot is free once the server has let go of it."""
+        if held.connection.is_closed():
+            self._forget()
+            return
+        task = asyncio.get_running_loop().create_task(self._end(held.connection))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _end(self, connection: asyncpg.Connection) -> None:
+        try:
+            await connection.close(timeout=CLOSE_TIMEOUT)
+        except DRIVER_ERRORS:
+            connection.terminate()
+        finally:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._budget.give_back(self)
+
+    def may_grow(self) -> bool:
+        """Whether the pool is below its own maximum."""
+        return self.size < self.limits.maximum and not self._closing
+
+    def idle_since(self) -> float | None:
+        """When the longest idle connection was last used; None: there is none."""
+        return self._idle[0].last_used if self._idle else None
+
+    def close_idle(self) -> None:
+        """Close the longest idle connection."""
+        self._retire(self._idle.popleft())
+
+    def tidy(self) -> bool:
+        """Close what has been idle too long; whether the pool itself has come to its end."""
+        now = self._budget.clock()
+        unused = now - self.last_used > self.limits.idle
+        floor = 0 if unused else self.limits.minimum
+        while (
+            self._idle
+            and len(self._idle) > floor
+            and (now - self._idle[0].last_used > self.limits.idle)
+        ):
+            self.close_idle()
+        return unused and self.size == 0 and not self.waiters
+
+    async def close(self) -> None:
+        """Close every connection that is not in use; those in use end when released."""
+        self._closing = True
+        while self._idle:
+            self.close_idle()
+        for waiter in self.waiters:
+            if not waiter.turn.done():
+                waiter.turn.set_exception(Unavailable("The server is shutting down."))
+        self.waiters.clear()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        self._budget.bidders.pop(self, None)
+
+    def terminate(self) -> None:
+        """Cut idle connections at once (the database is about to be dropped)."""
+        while self._idle:
+            self._idle[0].connection.terminate()
+            self.close_idle()
+
+
+class Pools:
+    """Every pool of this process."""
+
+    def __init__(self, connector: Connector, limit: int) -> None:
+        self._connector = connector
+        self._clock = asyncio.get_running_loop().time
+        self.budget = Budget(limit=limit, clock=self._clock)
+        self._pools: dict[str, Pool] = {}
+        self._keeper: asyncio.Task[None] | None = None
+
+    def pool(self, database: str, limits: PoolLimits) -> Pool:
+        """The pool of a database; made on first use, without connecting."""
+        if database not in self._pools:
+            self._pools[database] = Pool(database, limits, self.budget, self._connector)
+            log.debug("pool_made", database=database)
+        if self._keeper is None:
+            self._keeper = asyncio.get_running_loop().create_task(self._keep_tidy())
+        return self._pools[database]
+
+    async def forget(self, database: str) -> None:
+        """Close the pool of a database that is archived, dropped or gone."""
+        if pool := self._pools.pop(database, None):
+            await pool.close()
+
+    def expire(self, database: str) -> None:
+        """Replace the connections to a database whose schema has changed."""
+        if pool := self._pools.get(database):
+            pool.expire()
+
+    @asynccontextmanager
+    async def dedicated(self, database: str) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of its own for administration, closed afterwards; it counts in the budget."""
+        limits = PoolLimits(
+            minimum=0, maximum=2, idle=0.0, command_timeout=600.0, acquire_timeout=30.0, max_queries=1
+        )
+        pool = Pool(database, limits, self.budget, self._connector)
+        try:
+            async with pool.connection() as connection:
+                yield connection
+        finally:
+            await pool.close()
+
+    def figures(self) -> dict[str, Any]:
+        """Connections now: the budget, and per database size, idle and waiting callers."""
+        return {
+            "budget": self.budget.limit,
+            "open": self.budget.used,
+            "databases": {
+                name: {"size": p.size, "idle": p.idle, "waiting": len(p.waiters)}
+                for name, p in self._pools.items()
+            },
+        }
+
+    async def close(self) -> None:
+        """Close every pool."""
+        if self._keeper:
+            self._keeper.cancel()
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        self._pools.clear()
+
+    async def _keep_tidy(self) -> None:
+        while True:
+            await asyncio.sleep(10)
+            for name, pool in list(self._pools.items()):
+                if pool.tidy():
+                    await self.forget(name)
+                    log.debug("pool_evicted", database=name)

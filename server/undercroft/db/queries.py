@@ -1,0 +1,75 @@
+"""Named SQL: the blocks of a `queries.sql` beside the code that uses them.
+
+A block is `-- verb_noun --`, a sentence, and one statement that ends with `;`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+_HEAD = re.compile(r"^-- ([a-z][a-z0-9_]*) --$", re.MULTILINE)
+_IGNORED = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+_WRITES = re.compile(
+    r"\b(insert\s+into|update\s+\w+(\.\w+)?\s|delete\s+from|merge\s+into|create|alter|drop|"
+    r"truncate|grant|revoke|comment)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """One statement with its name; `writes` tells whether a lost answer leaves doubt."""
+
+    name: str
+    text: str = field(repr=False)
+    writes: bool
+
+
+def make_query(name: str, text: str) -> Query:
+    """A query from a statement that our own code has built."""
+    return Query(name=name, text=text, writes=bool(_WRITES.search(_IGNORED.sub(" ", text))))
+
+
+class Queries:
+    """The named statements of one file, as attributes."""
+
+    def __init__(self, source: str, origin: str) -> None:
+        heads = list(_HEAD.finditer(source))
+        ends = [head.start() for head in heads[1:]] + [len(source)]
+        self._origin = origin
+        self._by_name: dict[str, Query] = {}
+        for head, end in zip(heads, ends, strict=True):
+            if head[1] in self._by_name:
+                raise ValueError(f"{origin} names {head[1]} twice")
+            text = source[head.end() : end].strip().rstrip(";").rstrip()
+            self._by_name[head[1]] = make_query(head[1], text)
+
+    def __getattr__(self, name: str) -> Query:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise AttributeError(f"{self._origin} has no block {name}") from None
+
+    def __iter__(self) -> Iterator[Query]:
+        return iter(self._by_name.values())
+
+
+def load_queries(package: str, name: str = "queries.sql") -> Queries:
+    """Read the named statements that stand beside a package's code."""
+    return Queries(files(package).joinpath(name).read_text("utf-8"), f"{package}/{name}")
+
+
+def quote_ident(name: str) -> str:
+    """A SQL identifier, quoted (for names that no parameter can carry)."""
+    if "\x00" in name:
+        raise ValueError("an identifier cannot contain NUL")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(text: str) -> str:
+    """A SQL string constant, safe whatever `standard_conforming_strings` says."""
+    if "\x00" in text:
+        raise ValueError("a string constant cannot contain NUL")
+    quoted = "'" + text.replace("'", "''").replace("\\", "\\\\") + "'"
+    return f" E{quoted}" if "\\" in text else quoted
