@@ -1,0 +1,1 @@
+"""The MCP road: tools, the boundary that every call passes, and the transports."""

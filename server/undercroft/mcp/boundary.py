@@ -1,0 +1,188 @@
+"""What every call passes, once for all tools and all transports.
+
+Strict arguments, project, deadline, actor, idempotency, read-only gating, size,
+errors, one log line: a tool never does any of these itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pydantic_core import to_json
+
+from undercroft.errors import (
+    Forbidden,
+    Internal,
+    InvalidInput,
+    NotFound,
+    OutcomeUnknown,
+    Unavailable,
+    UndercroftError,
+)
+from undercroft.mcp.arguments import check, nearest
+from undercroft.mcp.call import Caller, Directory, Outcome
+from undercroft.mcp.results import as_object, refuse_oversize
+from undercroft.mcp.toolset import Catalog, Tool
+
+if TYPE_CHECKING:
+    from undercroft.db.database import Database
+
+log = structlog.get_logger("undercroft.call")
+
+MAX_KEY = 200
+"""Characters of an idempotency key."""
+
+
+@dataclass(kw_only=True)
+class _Call:
+    """One call while it runs."""
+
+    id: str
+    tool: Tool
+    caller: Caller
+    arguments: dict[str, Any] = field(repr=False)
+    key: str = ""
+    project: str | None = None
+
+
+@dataclass(kw_only=True)
+class Boundary:
+    """The one way from a transport to a tool."""
+
+    catalog: Catalog
+    hidden: Mapping[str, str]
+    """Tools this server does not offer → why not."""
+    directory: Directory
+    services: Mapping[type, Callable[..., Any]]
+    timeout: float
+    """Deadline of a call in seconds."""
+    in_flight: int = 0
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def call(self, name: str, arguments: Mapping[str, Any], caller: Caller) -> Outcome:
+        """Run a tool; never raises but for cancellation."""
+        call_id = uuid.uuid4().hex[:16]
+        started = time.perf_counter()
+        self.in_flight += 1
+        call: _Call | None = None
+        failure: UndercroftError | None = None
+        try:
+            call = self._admit(call_id, name, arguments, caller)
+            outcome = await self._run(call)
+        except UndercroftError as error:
+            failure = error
+            outcome = _failed(error, call_id, call)
+        except asyncio.CancelledError:
+            failure = OutcomeUnknown("The call was cancelled.")
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary: a defect must not reach the client
+            log.error("internal_error", call_id=call_id, tool=name[:64], exc_info=error)
+            failure = Internal("The server made a mistake.")
+            outcome = _failed(failure, call_id, call)
+        finally:
+            self._finish(call_id, name, call, caller, failure, started)
+        return outcome
+
+    def _admit(
+        self, call_id: str, name: str, arguments: Mapping[str, Any], caller: Caller
+    ) -> _Call:
+        tool = self.catalog.tools.get(name)
+        if tool is None:
+            if name in self.hidden:
+                raise Forbidden(f"This server does not offer {name}.", hint=self.hidden[name])
+            raise NotFound(f"There is no tool {name[:64]!r}.", hint=nearest(name, self.catalog.tools))
+        checked = check(tool.arguments, arguments)
+        key = checked.pop("idempotency_key", "")
+        if len(key) > MAX_KEY:
+            raise InvalidInput(f"An idempotency_key has at most {MAX_KEY} characters.")
+        return _Call(id=call_id, tool=tool, caller=caller, arguments=checked, key=key)
+
+    async def _run(self, call: _Call) -> Outcome:
+        try:
+            async with asyncio.timeout(self.timeout):
+                body = await self._work(call)
+        except TimeoutError:
+            late = f"{call.tool.name} did not finish within {self.timeout:g} s."
+            raise OutcomeUnknown(late) if call.tool.writes else Unavailable(late) from None
+        if call.project is not None:
+            body = {"project": call.project, **body}
+        return Outcome(body=body, project=call.project, wrote=call.tool.writes)
+
+    async def _work(self, call: _Call) -> dict[str, Any]:
+        database = await self._database(call)
+        if not call.key:
+            return await self._invoke(call, database)
+        # Loaded here: a call without a key, and a listing of tools, never need the driver.
+        from undercroft.db.idempotency import key_for, once, record, replayed  # noqa: PLC0415
+
+        key = key_for(call.key, call.tool.name, call.arguments)
+        if call.tool.scope == "project":
+            return await once(database, key, lambda bound: self._invoke(call, bound))
+        first = await replayed(database, key)
+        if first is None:
+            first = await self._invoke(call, database)
+            await record(database, key, first)
+        return first
+
+    async def _database(self, call: _Call) -> Database:
+        if call.tool.scope == "registry":
+            database = await self.directory.registry()
+        else:
+            name = call.arguments.pop("project")
+            opened = await self.directory.open(name, call.caller.folder)
+            call.project, database = opened.name, opened.database
+        return database.acting_as(call.caller.actor)
+
+    async def _invoke(self, call: _Call, database: Database) -> dict[str, Any]:
+        service = self.services[call.tool.service](database)
+        extra = {}
+        if call.tool.progress_parameter:
+            extra[call.tool.progress_parameter] = call.caller.progress
+        body = as_object(await call.tool.body(service, **call.arguments, **extra))
+        refuse_oversize(to_json(body).decode())
+        return body
+
+    def _finish(  # noqa: PLR0913 - the parts of one log line
+        self,
+        call_id: str,
+        name: str,
+        call: _Call | None,
+        caller: Caller,
+        failure: UndercroftError | None,
+        started: float,
+    ) -> None:
+        self.in_flight -= 1
+        if self.in_flight == 0:
+            self._idle.set()
+        log.info(
+            "call",
+            call_id=call_id,
+            tool=call.tool.name if call else name[:64],
+            project=call.project if call else None,
+            actor=caller.actor,
+            transport=caller.transport,
+            outcome=failure.code if failure else "ok",
+            ms=round((time.perf_counter() - started) * 1000, 2),
+        )
+
+    async def drain(self, within: float) -> bool:
+        """Wait for calls in flight to finish, at most `within` seconds; whether all did."""
+        try:
+            async with asyncio.timeout(within):
+                while self.in_flight:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _failed(error: UndercroftError, call_id: str, call: _Call | None) -> Outcome:
+    body = error.as_dict() | {"call_id": call_id}
+    return Outcome(body=body, failed=True, project=call.project if call else None)
