@@ -98,7 +98,7 @@ CREATE INDEX idx_idempotency_keys_created_at ON workflow.idempotency_keys (creat
 CREATE FUNCTION workflow.instant(value text) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
-    zulu  boolean := right(value, 1) IN ('Z', 'z');
+    zone  integer := CASE WHEN right(value, 1) IN ('Z', 'z') THEN 1 ELSE 6 END;
     local timestamp;
     ahead interval;
 BEGIN
@@ -111,10 +111,14 @@ BEGIN
     THEN
         RETURN NULL;
     END IF;
-    IF zulu THEN
-        RETURN (substr(value, 1, length(value) - 1)::timestamp) AT TIME ZONE 'UTC';
+    local := substr(value, 1, 19)::timestamp;
+    IF length(value) - zone > 19 THEN
+        local := local + make_interval(
+            secs => ('0' || substr(value, 20, length(value) - zone - 19))::float8);
     END IF;
-    local := substr(value, 1, length(value) - 6)::timestamp;
+    IF zone = 1 THEN
+        RETURN local AT TIME ZONE 'UTC';
+    END IF;
     ahead := right(value, 5)::interval;
     RETURN (CASE WHEN left(right(value, 6), 1) = '-' THEN local + ahead ELSE local - ahead END)
         AT TIME ZONE 'UTC';
