@@ -79,18 +79,6 @@ CREATE TABLE workflow.entity_history (
         CHECK (operation IN ('create', 'update', 'delete', 'restore', 'undo'))
 );
 
--- A retry with the same key gets the first answer instead of a second change.
-CREATE TABLE workflow.idempotency_keys (
-    key              text PRIMARY KEY,
-    tool             text NOT NULL,
-    arguments_digest bytea NOT NULL,
-    result           jsonb,
-    created_by       text NOT NULL,
-    created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT valid_key CHECK (octet_length(key) BETWEEN 1 AND 255)
-);
-CREATE INDEX idx_idempotency_keys_created_at ON workflow.idempotency_keys (created_at);
-
 -- An RFC 3339 date-time as an instant; NULL for anything else. It is immutable, unlike the cast,
 -- because an offset is demanded and no setting of the session is read; and it never raises, so that
 -- no stored text can break an index built on it. (A test by regular expression and fixed positions:
@@ -178,4 +166,3 @@ REVOKE ALL ON FUNCTION workflow.record_history(), workflow.refuse_change() FROM 
 GRANT SELECT, INSERT, UPDATE ON workflow.entity_schemas, workflow.entities TO :app;
 GRANT SELECT, INSERT ON workflow.entity_schema_versions TO :app;
 GRANT SELECT ON workflow.entity_history TO :app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON workflow.idempotency_keys TO :app;
