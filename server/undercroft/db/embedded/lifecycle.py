@@ -1,0 +1,290 @@
+"""Joining, mending, leaving and stopping the shared server. It blocks; server.py calls it in threads.
+
+Two locks carry it. `users.lock` is held, shared, by each process that uses the server, for as
+long as it lives; whoever can take it alone knows that nobody uses the server. `start.lock` is
+held only while somebody joins, starts, leaves or stops, so that these never overlap.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from undercroft.db.embedded import postmaster, system
+from undercroft.db.embedded.binaries import Binaries, find_binaries, within_reach
+from undercroft.db.embedded.cluster import Cluster, failure, log_files
+from undercroft.db.embedded.layout import Layout, prepare
+from undercroft.db.embedded.postmaster import Launch, Postmaster, State
+from undercroft.errors import Conflict, Unavailable
+
+# How long a call waits for a start or a recovery. One that takes longer goes on without
+# us, and the next call waits for it again: a server at work is never killed.
+START_PATIENCE = 30.0
+LOCK_PATIENCE = 40.0
+STOP_PATIENCE = 10.0
+POLL = 0.01
+# The remains of a dead postmaster; they go away, or are cleared as soon as that is safe.
+PASSING = re.compile(r"lock file .* already exists|still in use|is already running", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """A process that uses the server."""
+
+    pid: int
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """The server as `undercroft postgres status` shows it; size in bytes."""
+
+    running: bool
+    accepting: bool
+    pid: int | None
+    version: str
+    socket: str
+    port: int | None
+    data: str
+    size: int
+    kept: bool
+    users: list[User]
+
+
+class Lifecycle:
+    """One process's share in the server of one home."""
+
+    def __init__(self, home: Path, bindir: str, interval: float) -> None:
+        self._home = home
+        self._bindir = bindir
+        self._interval = interval
+        self._one_at_a_time = threading.Lock()
+        self._layout_once: Layout | None = None
+        self._users: system.FileLock | None = None
+
+    def join(self) -> Postmaster:
+        """Make sure that the server runs, and become one of its users."""
+        with self._turn() as layout:
+            self._enlist(layout)
+            try:
+                return self._ensure(layout, thorough=False)
+            except BaseException:
+                self._dismiss()
+                raise
+
+    def recover(self) -> Postmaster:
+        """Wait for a server that recovers, or start one that died; it takes us in afterwards."""
+        with self._turn() as layout:
+            self._enlist(layout)
+            return self._ensure(layout, thorough=True)
+
+    def leave(self) -> None:
+        """Stop using the server. The last one to leave stops it, unless it shall be kept."""
+        if self._users is None:
+            return
+        try:
+            with self._turn(STOP_PATIENCE) as layout:
+                self._dismiss()
+                if not layout.keep.exists() and self._alone(layout):
+                    self._stop(layout)
+        except Unavailable:
+            # Somebody is starting or stopping the server this long: it is theirs, or the keeper's.
+            structlog.get_logger().warning("postgres.left_running")
+        finally:
+            self._dismiss()
+
+    def keep(self) -> Postmaster:
+        """Start the server, and let it run until `stop` even when nobody uses it."""
+        found = self.join()
+        self._layout.keep.touch(mode=0o600)
+        self.leave()
+        return found
+
+    def stop(self, *, force: bool) -> bool:
+        """Stop the server and no longer keep it; whether there was one to stop.
+
+        Raises:
+            Conflict: Others use it, and `force` was not given.
+            Unavailable: It has been told to stop and is still at it.
+
+        """
+        with self._turn() as layout:
+            if not force and not self._alone(layout):
+                raise _in_use(self._others(layout))
+            layout.keep.unlink(missing_ok=True)
+            return self._stop(layout)
+
+    def status(self) -> Status:
+        """The server as it is; nothing is started and no lock is taken."""
+        layout = self._layout
+        found = postmaster.find(layout)
+        running = found if found and found.listens() else None
+        answer = running.answer() if running else None
+        data = running.data if running else next(iter(layout.data_folders()[::-1]), None)
+        return Status(
+            running=running is not None,
+            accepting=answer is not None,
+            pid=running.pid if running else None,
+            version=(answer or {}).get("server_version", data.name if data else ""),
+            socket=str(running.socket_folder) if running else "",
+            port=running.port if running else None,
+            data=str(data or ""),
+            size=_size(data) if data else 0,
+            kept=layout.keep.exists(),
+            users=self._others(layout),
+        )
+
+    def programs(self) -> Binaries:
+        """The programs that belong to the server."""
+        return within_reach(find_binaries(self._bindir), self._layout.account)
+
+    def logs(self) -> list[Path]:
+        """The files of the server's log, the oldest first."""
+        return [path for data in self._layout.data_folders() for path in log_files(data)]
+
+    @property
+    def _layout(self) -> Layout:
+        if self._layout_once is None:
+            self._layout_once = prepare(self._home)
+        return self._layout_once
+
+    @contextmanager
+    def _turn(self, patience: float = LOCK_PATIENCE) -> Iterator[Layout]:
+        with self._one_at_a_time:
+            layout = self._layout
+            lock = _lock(layout, layout.start_lock)
+            if not lock.acquire("exclusive", seconds=patience):
+                raise Unavailable("Another process is starting or stopping PostgreSQL.")
+            try:
+                yield layout
+            finally:
+                lock.release()
+
+    def _enlist(self, layout: Layout) -> None:
+        if self._users is None:
+            users = _lock(layout, layout.users_lock)
+            # The keeper may look just now; it holds the lock for an instant, under start.lock.
+            if not users.acquire("shared", seconds=STOP_PATIENCE):
+                raise Unavailable("PostgreSQL is being stopped.")
+            self._users = users
+
+    def _dismiss(self) -> None:
+        if self._users is not None:
+            self._users.release()
+            self._users = None
+
+    def _alone(self, layout: Layout) -> bool:
+        lock = _lock(layout, layout.users_lock)
+        alone = lock.acquire("exclusive")
+        lock.release()
+        return alone
+
+    def _others(self, layout: Layout) -> list[User]:
+        pids = system.holders(layout.users_lock)
+        return [User(pid=pid, command=system.command_of(pid)) for pid in pids]
+
+    def _ensure(self, layout: Layout, *, thorough: bool) -> Postmaster:
+        deadline = time.monotonic() + START_PATIENCE
+        while time.monotonic() < deadline:
+            found = postmaster.find(layout)
+            state = _state(found, thorough=thorough)
+            if found and state is State.READY:
+                return found
+            if state is State.ABSENT:
+                _clear(found)
+                self._start(layout, deadline)
+                thorough = False
+            else:
+                time.sleep(POLL)
+        raise Unavailable(
+            "PostgreSQL is still starting or recovering.",
+            hint="It goes on by itself, and is safest left alone. Try again in a while.",
+        )
+
+    def _start(self, layout: Layout, deadline: float) -> None:
+        """Start a server and wait until it is ready, has given up, or the time is over."""
+        binaries = within_reach(find_binaries(self._bindir), layout.account)
+        cluster = Cluster(layout=layout, binaries=binaries)
+        cluster.prepare()
+        with closing(Launch(cluster, interval=self._interval)) as launch:
+            while time.monotonic() < deadline:
+                ended = launch.ended(POLL)
+                found = postmaster.read(cluster.data)
+                if _state(found, thorough=False) is State.READY:
+                    return
+                if ended:
+                    self._judge(launch, cluster)
+                    return
+
+    def _judge(self, launch: Launch, cluster: Cluster) -> None:
+        """Go on after a failure that passes; raise one that will not."""
+        said = launch.said()
+        if PASSING.search(said):
+            time.sleep(POLL * 10)
+            return
+        newest = log_files(cluster.data)[-1:]
+        logged = "".join(path.read_text(errors="replace")[-4000:] for path in newest)
+        raise failure("postgres", said + logged)
+
+    def _stop(self, layout: Layout) -> bool:
+        found = postmaster.find(layout)
+        if found is None or not found.works():
+            return False
+        system.ask_to_stop(found.pid)
+        deadline = time.monotonic() + STOP_PATIENCE
+        while found.works():
+            if time.monotonic() > deadline:
+                raise Unavailable("PostgreSQL has been told to stop and is still at it.")
+            time.sleep(POLL / 2)
+        return True
+
+
+def _lock(layout: Layout, path: Path) -> system.FileLock:
+    folder = layout.folder.stat()
+    return system.FileLock(path, owner=(folder.st_uid, folder.st_gid) if layout.account else None)
+
+
+def _state(found: Postmaster | None, *, thorough: bool) -> State:
+    """What is to be done about the server: use it, wait for it, or start one."""
+    if found is None:
+        return State.ABSENT
+    if found.status == "ready" and found.listens() and (not thorough or found.answer() is not None):
+        return State.READY
+    return State.BUSY if found.works() or found.has_orphans() else State.ABSENT
+
+
+def _clear(found: Postmaster | None) -> None:
+    """Remove the lock files of a postmaster that is proven dead.
+
+    PostgreSQL looks only whether a process of that number exists: a zombie that nobody reaps,
+    or another program that was given the number after a reboot, would keep it from starting.
+    """
+    if found:
+        structlog.get_logger().info("postgres.clear_remains", pid=found.pid)
+        for path in (found.data / "postmaster.pid", Path(f"{found.socket}.lock")):
+            path.unlink(missing_ok=True)
+
+
+def _in_use(users: list[User]) -> Conflict:
+    names = ", ".join(f"{user.pid} ({user.command[:60]})" for user in users[:5])
+    count = len(users) or "some"
+    return Conflict(
+        f"PostgreSQL is in use by {count} other process(es){': ' if names else ''}{names}.",
+        hint="End them first, or use --force: they reconnect, which starts it again.",
+        data={"users": [user.pid for user in users]},
+    )
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_size
+        except OSError:
+            continue
+    return total
