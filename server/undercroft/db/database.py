@@ -119,9 +119,10 @@ class Database:
 
     async def _pooled(self, method: str, query: Query, args: tuple[Any, ...]) -> Any:
         async with self._pool.connection() as connection:
-            if not self._pool.behind_pooler:
+            if not self._pool.behind_pooler or (method == "execute" and not args):
                 return await getattr(connection, method)(query.text, *args)
-            # A pooler may hand each message to another server process; a transaction stays on one.
+            # A pooler may hand each message to another server process; a transaction stays on one
+            # (a statement without parameters is a single message anyway).
             async with connection.transaction():
                 return await getattr(connection, method)(query.text, *args)
 

@@ -19,7 +19,7 @@ import structlog
 from undercroft.db.budget import Budget, Waiter
 from undercroft.db.connector import Connector
 from undercroft.db.sqlstate import DRIVER_ERRORS
-from undercroft.errors import LimitReached, Unavailable
+from undercroft.errors import LimitReached, NotFound, Unavailable
 
 if TYPE_CHECKING:
     import asyncpg
@@ -162,6 +162,11 @@ class Pool:
         """Open a connection in the budget slot that the caller has taken."""
         try:
             connection = await self._connector.connect(self.database, self.limits)
+        except NotFound:
+            # Another database may stand under this name tomorrow.
+            self._cache.clear()
+            self._forget()
+            raise
         except BaseException:
             self._forget()
             raise
@@ -233,6 +238,12 @@ class Pool:
             self.close_idle()
         return unused and self.size == 0 and not self.waiters
 
+    async def drain(self) -> None:
+        """Close what is idle and forget what is cached; the next use begins anew."""
+        self.expire()
+        self._cache.clear()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+
     async def close(self) -> None:
         """Close every connection that is not in use; those in use end when released."""
         self._closing = True
@@ -244,12 +255,6 @@ class Pool:
         self.waiters.clear()
         await asyncio.gather(*self._retiring, return_exceptions=True)
         self._budget.bidders.pop(self, None)
-
-    def terminate(self) -> None:
-        """Cut idle connections at once (the database is about to be dropped)."""
-        while self._idle:
-            self._idle[0].connection.terminate()
-            self.close_idle()
 
 
 class Pools:
@@ -272,9 +277,9 @@ class Pools:
         return self._pools[database]
 
     async def forget(self, database: str) -> None:
-        """Close the pool of a database that is archived, dropped or gone."""
-        if pool := self._pools.pop(database, None):
-            await pool.close()
+        """Close what is open to a database that is archived, dropped or no longer used."""
+        if pool := self._pools.get(database):
+            await pool.drain()
 
     def expire(self, database: str) -> None:
         """Replace the connections to a database whose schema has changed."""
@@ -317,5 +322,5 @@ class Pools:
             await asyncio.sleep(10)
             for name, pool in list(self._pools.items()):
                 if pool.tidy():
-                    await self.forget(name)
+                    await pool.drain()
                     log.debug("pool_evicted", database=name)

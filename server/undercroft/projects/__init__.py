@@ -1,0 +1,1 @@
+"""Projects: the registry of who owns which database, and the life of these databases."""

@@ -1,0 +1,100 @@
+"""Which project a call means, and its database ready for work: one flight for many callers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from undercroft.db.queries import load_queries
+from undercroft.errors import Forbidden, InvalidInput, NotFound
+from undercroft.projects.service import unknown_project
+
+if TYPE_CHECKING:
+    from undercroft.db.database import Database
+
+SQL = load_queries(__package__)
+
+REMEMBER = 5.0
+"""Seconds for which a folder's project is remembered; another process may change roots."""
+
+Opener = Callable[[str], Awaitable["Database"]]
+
+
+class ProjectFinder:
+    """Resolves names and folders to open databases."""
+
+    def __init__(self, registry: Database, open_database: Opener, pinned: str = "") -> None:
+        self._registry = registry
+        self._open_database = open_database
+        self._pinned = pinned
+        self._open: dict[str, Database] = {}
+        self._opening: dict[str, asyncio.Task[Database]] = {}
+        self._by_folder: dict[Path, tuple[float, str]] = {}
+
+    async def find(self, name: str, folder: Path | None) -> tuple[str, Database]:
+        """The project that is meant, and its database.
+
+        Raises:
+            Forbidden: The server is pinned to another project.
+            InvalidInput: No project was named and none follows from the folder.
+            NotFound: There is no such project, or it is archived.
+
+        """
+        if self._pinned and name not in ("", self._pinned):
+            raise Forbidden(f"This server serves only the project {self._pinned}.")
+        name = name or self._pinned or await self._of_folder(folder)
+        return name, self._open.get(name) or await self._opened(name)
+
+    def forget(self, name: str) -> None:
+        """Look the project up anew on its next use."""
+        self._open.pop(name, None)
+        self._by_folder.clear()
+
+    async def _opened(self, name: str) -> Database:
+        if name not in self._opening:
+            task = asyncio.get_running_loop().create_task(self._look_up(name))
+            task.add_done_callback(lambda _: self._opening.pop(name, None))
+            self._opening[name] = task
+        # One caller's cancellation must not take the database from the others.
+        return await asyncio.shield(self._opening[name])
+
+    async def _look_up(self, name: str) -> Database:
+        row = await self._registry.fetch_row(SQL.get_project, name)
+        if row is None:
+            rows = await self._registry.fetch(SQL.list_names, "")
+            raise unknown_project(name, [known["name"] for known in rows])
+        if row["state"] != "ready":
+            raise NotFound(
+                f"The project {name} is {row['state']}.",
+                hint="restore_project brings an archived project back; create_project again "
+                "finishes one that is being created.",
+            )
+        database = self._open[name] = await self._open_database(row["database_name"])
+        return database
+
+    async def _of_folder(self, folder: Path | None) -> str:
+        now = asyncio.get_running_loop().time()
+        if folder is None:
+            raise await self._nothing_named()
+        known = self._by_folder.get(folder)
+        if known and known[0] > now:
+            return known[1]
+        rows = await self._registry.fetch(SQL.find_by_folder, str(folder))
+        if not rows:
+            raise await self._nothing_named()
+        deepest = [row["name"] for row in rows if row["root_path"] == rows[0]["root_path"]]
+        if len(deepest) > 1:
+            raise InvalidInput(
+                "Several projects have the working folder as their root.",
+                hint=f"Name one with `project`: {', '.join(deepest)}.",
+            )
+        self._by_folder[folder] = (now + REMEMBER, deepest[0])
+        return str(deepest[0])
+
+    async def _nothing_named(self) -> InvalidInput:
+        rows = await self._registry.fetch(SQL.list_names, "")
+        names = ", ".join(row["name"] for row in rows[:20])
+        hint = f"Name one with `project`: {names}." if names else "create_project makes the first."
+        return InvalidInput("No project was named, and none has the working folder.", hint=hint)
