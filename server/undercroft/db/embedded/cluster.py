@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -104,8 +105,10 @@ class Cluster:
 
     def _make(self) -> None:
         """Work in a folder aside; the rename at the end is what makes it count."""
-        partial = self.data.with_name(f"{self.data.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
+        for remains in self.data.parent.glob(f"{self.data.name}.partial-*"):
+            shutil.rmtree(remains, ignore_errors=True)
+        # A name of its own: the initdb of a process that was killed may still be writing.
+        partial = self.data.with_name(f"{self.data.name}.partial-{secrets.token_hex(4)}")
         partial.mkdir(mode=0o700)
         if self.layout.account:
             os.chown(partial, *self.layout.account.owner)
@@ -165,7 +168,7 @@ class Cluster:
             self._write(path, text)
 
     def _lines(self) -> list[str]:
-        """The settings that depend on the machine."""
+        """Choose the settings that depend on the machine."""
         lines = []
         if self.binaries.library("pg_stat_statements"):
             lines.append("shared_preload_libraries = 'pg_stat_statements'")
@@ -209,7 +212,7 @@ class Cluster:
 
 
 def failure(program: str, said: str) -> UndercroftError:
-    """The error for a client out of what a program said; all of that goes to the log."""
+    """Make an error for a client of what a program said, all of which goes to the log."""
     structlog.get_logger().error("postgres.program_failed", program=program, said=said[-4000:])
     if "No space left on device" in said or "Disk quota exceeded" in said:
         return Unavailable("The disk is full.", hint="Free some space, then try again.")
@@ -225,7 +228,7 @@ def failure(program: str, said: str) -> UndercroftError:
 
 
 def log_files(data: Path) -> list[Path]:
-    """The server's log, the oldest file first."""
+    """List the files of the server's log, the oldest first."""
     return sorted((data / "log").glob("postgres-*.log"))
 
 

@@ -26,7 +26,7 @@ def main() -> None:
         os._exit(0)
     os.setsid()
     # Held open and never written: its end tells the starter that the postmaster has gone.
-    os.set_inheritable(order["pipe"], False)
+    os.set_inheritable(order["pipe"], False)  # noqa: FBT003 - takes no keyword
     wakeup = _listen_for_children()
     postmaster = os.fork()
     if postmaster == 0:
@@ -45,9 +45,10 @@ def _become_postmaster(order: dict[str, Any]) -> None:
             os.setgid(gid)
             os.setuid(uid)
         os.umask(0o077)
-        os.execve(order["command"][0], order["command"], order["environment"])
+        command = order["command"]
+        os.execve(command[0], command, order["environment"])  # noqa: S606 - no shell is wanted
     except OSError as error:
-        os.write(2, f"FATAL: {order['command'][0]}: {error}\n".encode())
+        os.write(2, f"FATAL: {error}\n".encode())
     finally:
         os._exit(127)
 
@@ -81,7 +82,7 @@ def _stop_if_deserted(postmaster: int, order: dict[str, Any], before: int) -> bo
     if start is None:
         return False
     users = _lock(order["users_lock"])
-    deserted = users is not None and not os.path.exists(order["keep"])  # noqa: PTH110 - os is loaded
+    deserted = users is not None and _is_ready(order) and not os.access(order["keep"], os.F_OK)
     if deserted and before:
         os.kill(postmaster, signal.SIGINT)
         os.waitpid(postmaster, 0)
@@ -90,6 +91,18 @@ def _stop_if_deserted(postmaster: int, order: dict[str, Any], before: int) -> bo
         if descriptor is not None:
             os.close(descriptor)
     return deserted
+
+
+def _is_ready(order: dict[str, Any]) -> bool:
+    """Whether it is no longer at its recovery, which would only begin again next time."""
+    try:
+        descriptor = os.open(order["pid_file"], os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return b"\nready" in os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)
 
 
 def _lock(path: str) -> int | None:

@@ -6,7 +6,7 @@
       keep          exists while the server shall outlive its users
       start.log     what the last start said before it had a log
       18/           the data of PostgreSQL 18, its log in 18/log/
-      18.partial/   data being made; worth nothing, removed by the next start
+      18.partial-…/ data being made; worth nothing, removed by the next start
       run/          the folder of the socket
 
 When root hands PostgreSQL to a user that cannot come to the home (root's own home is
@@ -62,7 +62,7 @@ class Layout:
         return self.folder / "start.log"
 
     def data_folders(self) -> list[Path]:
-        """The data of every major version that is here, links followed."""
+        """List the data of every major version that is here, links followed."""
         return data_folders(self.folder)
 
     def data(self, major: str) -> Path:
@@ -72,7 +72,7 @@ class Layout:
 
 
 def data_folders(folder: Path) -> list[Path]:
-    """The data of every major version in that folder, links followed."""
+    """List the data of every major version in that folder, links followed."""
     if not folder.is_dir():
         return []
     found = [path for path in folder.iterdir() if MAJOR.fullmatch(path.name)]
@@ -115,12 +115,12 @@ def _base(home: Path, folder: Path, account: Account | None) -> Path:
 
 
 def digest(path: Path) -> str:
-    """A short name for a path, the same for every way of writing it."""
+    """Make a short name for a path, the same for every way of writing it."""
     return hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]
 
 
 def socket_folder(layout: Layout) -> Path:
-    """A folder for the socket that nobody but the server's user and root can enter."""
+    """Find a folder for the socket that nobody but the server's user and root can enter."""
     own = layout.base / "run"
     if _suits(own):
         return _private(own, layout.account) or _fresh(layout.account)
@@ -133,7 +133,7 @@ def _suits(path: Path) -> bool:
 
 
 def _temporary(account: Account | None) -> Path:
-    """A place for a socket with a short name, kept for the session where there is such."""
+    """Find a place for a socket with a short name, kept for the session where there is such."""
     wanted = [] if account else [os.environ.get("XDG_RUNTIME_DIR", "")]
     for name in [*wanted, tempfile.gettempdir()]:
         path = Path(name) if name else None
@@ -143,7 +143,7 @@ def _temporary(account: Account | None) -> Path:
 
 
 def _private(path: Path, account: Account | None) -> Path | None:
-    """The folder, made if need be; None if somebody else laid it, or a link, in our way."""
+    """Make the folder if need be; None if somebody else laid it, or a link, in our way."""
     uid = account.uid if account else os.geteuid()
     try:
         path.mkdir(mode=0o700)

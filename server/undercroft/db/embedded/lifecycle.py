@@ -1,4 +1,4 @@
-"""Joining, mending, leaving and stopping the shared server. It blocks; server.py calls it in threads.
+"""Joining, mending, leaving and stopping the shared server; it blocks, so threads call it.
 
 Two locks carry it. `users.lock` is held, shared, by each process that uses the server, for as
 long as it lives; whoever can take it alone knows that nobody uses the server. `start.lock` is
@@ -56,6 +56,16 @@ class Status:
     users: list[User]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where things lie, and our hold on the two locks; `probe` asks who else holds `users`."""
+
+    layout: Layout
+    start: system.FileLock
+    users: system.FileLock
+    probe: system.FileLock
+
+
 class Lifecycle:
     """One process's share in the server of one home."""
 
@@ -64,39 +74,35 @@ class Lifecycle:
         self._bindir = bindir
         self._interval = interval
         self._one_at_a_time = threading.Lock()
-        self._layout_once: Layout | None = None
-        self._users: system.FileLock | None = None
+        self._places_once: Places | None = None
 
     def join(self) -> Postmaster:
         """Make sure that the server runs, and become one of its users."""
         with self._turn() as layout:
-            self._enlist(layout)
-            try:
-                return self._ensure(layout, thorough=False)
-            except BaseException:
-                self._dismiss()
-                raise
+            # Enlisted even if it fails: a recovery that takes longer than we wait goes on for us.
+            self._enlist()
+            return self._ensure(layout, thorough=False)
 
     def recover(self) -> Postmaster:
         """Wait for a server that recovers, or start one that died; it takes us in afterwards."""
         with self._turn() as layout:
-            self._enlist(layout)
+            self._enlist()
             return self._ensure(layout, thorough=True)
 
     def leave(self) -> None:
         """Stop using the server. The last one to leave stops it, unless it shall be kept."""
-        if self._users is None:
+        if not self._places.users.held:
             return
         try:
             with self._turn(STOP_PATIENCE) as layout:
-                self._dismiss()
-                if not layout.keep.exists() and self._alone(layout):
-                    self._stop(layout)
+                self._places.users.release()
+                if not layout.keep.exists() and self._alone():
+                    self._stop(layout, only_ready=True)
         except Unavailable:
             # Somebody is starting or stopping the server this long: it is theirs, or the keeper's.
             structlog.get_logger().warning("postgres.left_running")
         finally:
-            self._dismiss()
+            self._places.users.release()
 
     def keep(self) -> Postmaster:
         """Start the server, and let it run until `stop` even when nobody uses it."""
@@ -114,13 +120,13 @@ class Lifecycle:
 
         """
         with self._turn() as layout:
-            if not force and not self._alone(layout):
+            if not force and not self._alone():
                 raise _in_use(self._others(layout))
             layout.keep.unlink(missing_ok=True)
-            return self._stop(layout)
+            return self._stop(layout, only_ready=False)
 
     def status(self) -> Status:
-        """The server as it is; nothing is started and no lock is taken."""
+        """Describe the server as it is; nothing is started and no lock is taken."""
         layout = self._layout
         found = postmaster.find(layout)
         running = found if found and found.listens() else None
@@ -140,48 +146,41 @@ class Lifecycle:
         )
 
     def programs(self) -> Binaries:
-        """The programs that belong to the server."""
+        """Find the programs that belong to the server."""
         return within_reach(find_binaries(self._bindir), self._layout.account)
 
     def logs(self) -> list[Path]:
-        """The files of the server's log, the oldest first."""
+        """List the files of the server's log, the oldest first."""
         return [path for data in self._layout.data_folders() for path in log_files(data)]
 
     @property
+    def _places(self) -> Places:
+        if self._places_once is None:
+            self._places_once = _places(prepare(self._home))
+        return self._places_once
+
+    @property
     def _layout(self) -> Layout:
-        if self._layout_once is None:
-            self._layout_once = prepare(self._home)
-        return self._layout_once
+        return self._places.layout
 
     @contextmanager
     def _turn(self, patience: float = LOCK_PATIENCE) -> Iterator[Layout]:
         with self._one_at_a_time:
-            layout = self._layout
-            lock = _lock(layout, layout.start_lock)
-            if not lock.acquire("exclusive", seconds=patience):
+            if not self._places.start.acquire("exclusive", seconds=patience):
                 raise Unavailable("Another process is starting or stopping PostgreSQL.")
             try:
-                yield layout
+                yield self._layout
             finally:
-                lock.release()
+                self._places.start.release()
 
-    def _enlist(self, layout: Layout) -> None:
-        if self._users is None:
-            users = _lock(layout, layout.users_lock)
-            # The keeper may look just now; it holds the lock for an instant, under start.lock.
-            if not users.acquire("shared", seconds=STOP_PATIENCE):
-                raise Unavailable("PostgreSQL is being stopped.")
-            self._users = users
+    def _enlist(self) -> None:
+        users = self._places.users
+        if not users.held and not users.acquire("shared", seconds=STOP_PATIENCE):
+            raise Unavailable("PostgreSQL is being stopped.")
 
-    def _dismiss(self) -> None:
-        if self._users is not None:
-            self._users.release()
-            self._users = None
-
-    def _alone(self, layout: Layout) -> bool:
-        lock = _lock(layout, layout.users_lock)
-        alone = lock.acquire("exclusive")
-        lock.release()
+    def _alone(self) -> bool:
+        alone = self._places.probe.acquire("exclusive")
+        self._places.probe.release()
         return alone
 
     def _others(self, layout: Layout) -> list[User]:
@@ -231,9 +230,9 @@ class Lifecycle:
         logged = "".join(path.read_text(errors="replace")[-4000:] for path in newest)
         raise failure("postgres", said + logged)
 
-    def _stop(self, layout: Layout) -> bool:
+    def _stop(self, layout: Layout, *, only_ready: bool) -> bool:
         found = postmaster.find(layout)
-        if found is None or not found.works():
+        if found is None or not found.works() or (only_ready and found.status != "ready"):
             return False
         system.ask_to_stop(found.pid)
         deadline = time.monotonic() + STOP_PATIENCE
@@ -244,18 +243,25 @@ class Lifecycle:
         return True
 
 
-def _lock(layout: Layout, path: Path) -> system.FileLock:
+def _places(layout: Layout) -> Places:
     folder = layout.folder.stat()
-    return system.FileLock(path, owner=(folder.st_uid, folder.st_gid) if layout.account else None)
+    owner = (folder.st_uid, folder.st_gid) if layout.account else None
+    return Places(
+        layout=layout,
+        start=system.FileLock(layout.start_lock, owner),
+        users=system.FileLock(layout.users_lock, owner),
+        probe=system.FileLock(layout.users_lock, owner),
+    )
 
 
 def _state(found: Postmaster | None, *, thorough: bool) -> State:
-    """What is to be done about the server: use it, wait for it, or start one."""
+    """Judge what is to be done about the server: use it, wait for it, or start one."""
     if found is None:
         return State.ABSENT
     if found.status == "ready" and found.listens() and (not thorough or found.answer() is not None):
         return State.READY
-    return State.BUSY if found.works() or found.has_orphans() else State.ABSENT
+    busy = found.listens() or found.works() or found.has_orphans()
+    return State.BUSY if busy else State.ABSENT
 
 
 def _clear(found: Postmaster | None) -> None:

@@ -68,7 +68,7 @@ class Postmaster:
         return bool(self.shared_memory and system.shared_memory_users(*self.shared_memory))
 
     def answer(self) -> dict[str, str] | None:
-        """What the server says of itself on log-in; None if it takes nobody in just now.
+        """Ask what the server says of itself on log-in; None if it takes nobody in just now.
 
         Every way of being refused but "starting up" and "shutting down" counts as taking in:
         the server is up, and what is wrong is for the caller's connection to tell.
@@ -81,7 +81,7 @@ class Postmaster:
 
 
 def read(data: Path) -> Postmaster | None:
-    """What the lock file of that data says, true or not; None if there is none."""
+    """Read the lock file of that data, true or not; None if there is none."""
     try:
         lines = (data / "postmaster.pid").read_text(errors="surrogateescape").splitlines()
     except OSError:
@@ -90,7 +90,8 @@ def read(data: Path) -> Postmaster | None:
     memory = [int(word) for word in lines[6].split() if word.lstrip("-").isdigit()]
     return Postmaster(
         data=data,
-        pid=int(lines[0]) if lines[0].strip().isdigit() else 0,
+        # A server of one session, as the bootstrap is, writes its number with a minus.
+        pid=abs(int(lines[0])) if lines[0].strip().lstrip("-").isdigit() else 0,
         port=int(lines[3]) if lines[3].isdigit() else PORT,
         socket_folder=Path(lines[4] or "/nonexistent"),
         shared_memory=(memory[0], memory[1]) if len(memory) > 1 else None,
@@ -99,7 +100,7 @@ def read(data: Path) -> Postmaster | None:
 
 
 def find(layout: Layout) -> Postmaster | None:
-    """The postmaster of whatever major version has a lock file here."""
+    """Find the postmaster of whatever major version has a lock file here."""
     found = [postmaster for data in layout.data_folders() if (postmaster := read(data))]
     return next((one for one in found if one.listens()), found[-1] if found else None)
 
@@ -163,6 +164,7 @@ class Launch:
             "users_lock": str(layout.users_lock),
             "keep": str(layout.keep),
             "interval": interval,
+            "pid_file": str(data / "postmaster.pid"),
             "pipe": pipe,
         }
         return json.dumps(order)
@@ -188,7 +190,7 @@ class Launch:
             return bool(selector.select(seconds))
 
     def said(self) -> str:
-        """What the server said of its end, for our log."""
+        """Read what the server said of its end, and log it."""
         text = self._log.read_text(errors="replace")
         structlog.get_logger().warning("postgres.start_failed", said=text[-4000:])
         return text
@@ -199,5 +201,5 @@ class Launch:
 
 
 def _quoted(folder: Path) -> str:
-    """A folder as one entry of a list: a space or a comma in it means nothing."""
+    """Write a folder as one entry of a list: a space or a comma in it means nothing."""
     return '"' + str(folder).replace('"', '""') + '"'

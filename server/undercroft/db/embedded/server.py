@@ -76,15 +76,15 @@ class EmbeddedPostgres:
         return await asyncio.to_thread(self._life.stop, force=force)
 
     async def status(self) -> "Status":
-        """The server as it is, without starting it."""
+        """Describe the server as it is, without starting it."""
         return await asyncio.to_thread(self._life.status)
 
     async def programs(self) -> "Binaries":
-        """The programs that belong to the server, psql among them."""
+        """Find the programs that belong to the server, psql among them."""
         return await asyncio.to_thread(self._life.programs)
 
     async def logs(self) -> list[Path]:
-        """The files of the server's log, the oldest first."""
+        """List the files of the server's log, the oldest first."""
         return await asyncio.to_thread(self._life.logs)
 
     @property

@@ -28,6 +28,7 @@ class FileLock:
     """A lock on a file, dropped by the kernel when its process dies, however it dies.
 
     `owner` (uid, gid) is who shall own the file when root is the first to make it.
+    Make few of them and use them again: the hook on fork stays for good.
     """
 
     def __init__(self, path: Path, owner: tuple[int, int] | None = None) -> None:
@@ -107,7 +108,7 @@ def folder_error(error: OSError) -> UndercroftError:
 
 
 def holders(path: Path) -> list[int]:
-    """The ids of the processes that hold a lock on the file, as far as they can be seen."""
+    """List the processes that hold a lock on the file, as far as they can be seen."""
     try:
         locks = Path("/proc/locks").read_text()
         inode = path.stat().st_ino
@@ -135,7 +136,7 @@ def _holders_by_lsof(path: Path) -> list[int]:
 
 
 def command_of(pid: int) -> str:
-    """How that process was started, in one line; empty when it cannot be seen."""
+    """Show how that process was started, in one line; empty when it cannot be seen."""
     try:
         raw = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -151,7 +152,7 @@ def _ps(pid: int, column: str) -> str:
 
 
 def works_in(pid: int, folder: Path) -> bool:
-    """Whether the process lives and works in that folder, as a postmaster does in its data.
+    """Tell whether the process lives and works in that folder, as a postmaster does in its data.
 
     A number in a lock file says little: it may be a zombie that nobody reaps, or have been
     given to another program since.
