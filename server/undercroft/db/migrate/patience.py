@@ -19,9 +19,6 @@ from undercroft.errors import Unavailable
 Connect = Callable[[str], AbstractAsyncContextManager[asyncpg.Connection]]
 """Opens a connection to the database of that name and closes it at the end."""
 
-RUNNER_LOCK = 0x756E_6465_7263
-"""The advisory lock of the one runner per database ("underc" in ASCII)."""
-
 UNHURRIED = 7 * 86_400.0
 """Seconds given to a statement of a migration: a client-side timeout must not cut it in two."""
 
@@ -68,7 +65,8 @@ async def runner_lock(
             await transaction.start()
             try:
                 await holder.execute(SQL.lift_timeouts.text)
-                if await holder.fetchval(SQL.try_runner_lock.text, RUNNER_LOCK):
+                # A plain query: the portal of a prepared one would keep its snapshot open.
+                if await holder.execute(SQL.try_runner_lock.text) == "SELECT 1":
                     yield holder
                     return
             finally:

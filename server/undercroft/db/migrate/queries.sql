@@ -13,8 +13,8 @@ ORDER BY version;
 SELECT to_regclass('undercroft.migration_history') IS NOT NULL;
 
 -- try_runner_lock --
--- True for the one runner of this database; released with the transaction.
-SELECT pg_try_advisory_xact_lock($1);
+-- One row for the one runner of this database; released with the transaction. The key is "underc".
+SELECT WHERE pg_try_advisory_xact_lock(x'756e64657263'::bigint);
 
 -- lift_timeouts --
 -- No server-side timeout may cut a migration, or the transaction that keeps its lock, in two.
