@@ -112,7 +112,9 @@ class Boundary:
             raise OutcomeUnknown(late) if call.tool.writes else Unavailable(late) from None
         if call.project is not None:
             body = {"project": call.project, **body}
-        return Outcome(body=body, project=call.project, wrote=call.tool.writes)
+        text = to_json(body).decode()
+        refuse_oversize(text)
+        return Outcome(body=body, text=text, project=call.project, wrote=call.tool.writes)
 
     async def _work(self, call: _Call) -> dict[str, Any]:
         database = await self._database(call)
@@ -141,12 +143,11 @@ class Boundary:
 
     async def _invoke(self, call: _Call, database: Database) -> dict[str, Any]:
         service = self.services[call.tool.service](database)
-        extra = {}
-        if call.tool.progress_parameter:
-            extra[call.tool.progress_parameter] = call.caller.progress
-        body = as_object(await call.tool.body(service, **call.arguments, **extra))
-        refuse_oversize(to_json(body).decode())
-        return body
+        extra = {
+            name: call.caller if kind is Caller else call.caller.progress
+            for name, kind in call.tool.injected.items()
+        }
+        return as_object(await call.tool.body(service, **call.arguments, **extra))
 
     def _finish(  # noqa: PLR0913 - the parts of one log line
         self,
@@ -185,4 +186,5 @@ class Boundary:
 
 def _failed(error: UndercroftError, call_id: str, call: _Call | None) -> Outcome:
     body = error.as_dict() | {"call_id": call_id}
-    return Outcome(body=body, failed=True, project=call.project if call else None)
+    project = call.project if call else None
+    return Outcome(body=body, text=to_json(body).decode(), failed=True, project=project)

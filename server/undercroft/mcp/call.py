@@ -29,6 +29,8 @@ class Outcome:
     """What a call came to; `body` is a JSON object either way."""
 
     body: dict[str, Any]
+    text: str = field(repr=False)
+    """The same as compact JSON, serialised once."""
     failed: bool = False
     project: str | None = None
     wrote: bool = False

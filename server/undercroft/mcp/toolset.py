@@ -7,7 +7,7 @@ the documentation follow from the function.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, create_model
 
 from undercroft.errors import InvalidInput
+from undercroft.mcp.call import Caller
 from undercroft.mcp.schema import compact
 from undercroft.progress import Progress
 
@@ -22,6 +23,7 @@ Scope = Literal["project", "registry"]
 Body = Callable[..., Awaitable[Any]]
 B = TypeVar("B", bound=Body)
 
+_INJECTED = (Progress, Caller)
 _ARGUMENTS = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
 
 
@@ -53,9 +55,9 @@ class Tool:
         return service
 
     @cached_property
-    def progress_parameter(self) -> str | None:
-        """The parameter that wants to report progress, if any."""
-        return next((p.name for p in self._parameters if p.annotation is Progress), None)
+    def injected(self) -> dict[str, type]:
+        """Parameters that the boundary fills: the caller itself, or its progress."""
+        return {p.name: p.annotation for p in self._parameters if p.annotation in _INJECTED}
 
     @cached_property
     def arguments(self) -> type[BaseModel]:
@@ -63,7 +65,7 @@ class Tool:
         own = {
             p.name: (p.annotation, ... if p.default is p.empty else p.default)
             for p in self._parameters[1:]
-            if p.annotation is not Progress
+            if p.annotation not in _INJECTED
         }
         model: type[BaseModel] = create_model(
             self.name, __config__=_ARGUMENTS, **(own | self._shared_arguments())  # type: ignore[call-overload]
@@ -118,14 +120,6 @@ class Prompt:
     def description(self) -> str:
         """What the prompt is for."""
         return " ".join((inspect.getdoc(self.body) or "").split())
-
-
-@dataclass(kw_only=True)
-class Feature:
-    """A room, as the composition root enters it: its tools and what builds its services."""
-
-    toolset: Toolset
-    services: Mapping[type, Callable[..., Any]]
 
 
 @dataclass
@@ -234,8 +228,3 @@ def choose(toolsets: Iterable[Toolset], wanted: str, *, read_only: bool) -> Cata
         if ("all" in names or tool.toolset in names) and not (read_only and tool.writes)
     ]
     return Catalog(tools={tool.name: tool for tool in chosen})
-
-
-def names_of(items: Sequence[Tool]) -> list[str]:
-    """The names, in order."""
-    return [item.name for item in items]

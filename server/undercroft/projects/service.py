@@ -96,6 +96,11 @@ class Projects:
         """Names that begin so, at most 100."""
         return [row["name"] for row in await self._db.fetch(SQL.list_names, prefix)]
 
+    async def has_root(self, folder: str) -> bool:
+        """Whether a project has the folder as its root already."""
+        rows = await self._db.fetch(SQL.find_by_folder, folder)
+        return any(row["root_path"] == folder for row in rows)
+
     async def update(
         self,
         name: str,

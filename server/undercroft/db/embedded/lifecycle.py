@@ -22,9 +22,6 @@ from undercroft.db.embedded.layout import Layout, prepare
 from undercroft.db.embedded.postmaster import Launch, Postmaster, State
 from undercroft.errors import Conflict, Unavailable
 
-# How long a call waits for a start or a recovery. One that takes longer goes on without
-# us, and the next call waits for it again: a server at work is never killed.
-START_PATIENCE = 30.0
 LOCK_PATIENCE = 40.0
 STOP_PATIENCE = 10.0
 POLL = 0.01
@@ -67,12 +64,17 @@ class Places:
 
 
 class Lifecycle:
-    """One process's share in the server of one home."""
+    """One process's share in the server of one home; times are in seconds.
 
-    def __init__(self, home: Path, bindir: str, interval: float) -> None:
+    A call waits `patience` for a start or a recovery. One that takes longer goes on without
+    us, and the next call waits for it again: a server at work is never killed.
+    """
+
+    def __init__(self, home: Path, bindir: str, *, interval: float, patience: float) -> None:
         self._home = home
         self._bindir = bindir
         self._interval = interval
+        self._patience = patience
         self._one_at_a_time = threading.Lock()
         self._places_once: Places | None = None
 
@@ -188,7 +190,7 @@ class Lifecycle:
         return [User(pid=pid, command=system.command_of(pid)) for pid in pids]
 
     def _ensure(self, layout: Layout, *, thorough: bool) -> Postmaster:
-        deadline = time.monotonic() + START_PATIENCE
+        deadline = time.monotonic() + self._patience
         while time.monotonic() < deadline:
             found = postmaster.find(layout)
             state = _state(found, thorough=thorough)

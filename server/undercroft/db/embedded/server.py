@@ -13,19 +13,29 @@ if TYPE_CHECKING:
 
 # How often the keeper looks whether anybody is left; twice nobody, and it stops the server.
 KEEPER_INTERVAL = 30.0
+START_PATIENCE = 30.0
 
 
 class EmbeddedPostgres:
     """A PostgreSQL of our own in a folder, shared by all processes that name the folder.
 
     `home` is made if it is missing; `bindir` names a folder of PostgreSQL programs to use
-    in place of the installed ones. `keeper_interval` is in seconds.
+    in place of the installed ones. Seconds: `keeper_interval` between two looks whether anybody
+    is left, `start_patience` for a start or a recovery within one call.
     """
 
     def __init__(
-        self, home: Path, bindir: str = "", *, keeper_interval: float = KEEPER_INTERVAL
+        self,
+        home: Path,
+        bindir: str = "",
+        *,
+        keeper_interval: float = KEEPER_INTERVAL,
+        start_patience: float = START_PATIENCE,
     ) -> None:
-        self._arguments = (home, bindir, keeper_interval)
+        self._home = home
+        self._bindir = bindir
+        self._interval = keeper_interval
+        self._patience = start_patience
         self._lifecycle: Lifecycle | None = None
         self._address: ServerAddress | None = None
         self._one_flight = asyncio.Lock()
@@ -93,7 +103,9 @@ class EmbeddedPostgres:
             # Imported on first use: a client with a server of its own never needs it.
             from undercroft.db.embedded.lifecycle import Lifecycle  # noqa: PLC0415
 
-            self._lifecycle = Lifecycle(*self._arguments)
+            self._lifecycle = Lifecycle(
+                self._home, self._bindir, interval=self._interval, patience=self._patience
+            )
         return self._lifecycle
 
 

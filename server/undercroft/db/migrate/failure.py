@@ -4,7 +4,8 @@ import asyncpg
 
 from undercroft.db.migrate.files import Script
 from undercroft.db.migrate.statements import Statement
-from undercroft.errors import Unavailable
+from undercroft.db.sqlstate import translate
+from undercroft.errors import Unavailable, UndercroftError
 
 RETRYABLE = frozenset({"55P03", "40P01", "40001"})
 """Lock not available, deadlock, serialization failure: others were in the way."""
@@ -47,6 +48,19 @@ def connection_lost(database: str) -> Unavailable:
         f"The connection to {database} was lost while it was migrated.",
         hint="Nothing is half done that a new run does not finish. Run it again.",
     )
+
+
+def as_error(error: BaseException, database: str) -> UndercroftError:
+    """What a driver error outside a migration's own statements means."""
+    if is_lost(error):
+        return connection_lost(database)
+    state: str = getattr(error, "sqlstate", None) or ""
+    try:
+        return translate(error, in_doubt=False)
+    except asyncpg.PostgresError:
+        return Unavailable(
+            f"PostgreSQL refused a step of migrating {database}.", data={"sqlstate": state}
+        )
 
 
 def is_lost(error: BaseException) -> bool:

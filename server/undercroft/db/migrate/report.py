@@ -16,13 +16,15 @@ class Outcome:
     direction: str
     before: int
     """Version at the start."""
+    versions: tuple[int, ...]
+    """The migrations that this run applied or took back, in order."""
     steps: tuple[str, ...]
-    """Labels of the migrations that this run applied or took back, in order."""
+    """The same by name."""
     dry_run: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The outcome as JSON values."""
-        return asdict(self) | {"steps": list(self.steps)}
+        return asdict(self) | {"versions": list(self.versions), "steps": list(self.steps)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,5 @@
 """The migrator of one line: up, down, status, and the question asked at every start."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, field
@@ -8,7 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from undercroft.db.migrate.failure import connection_lost, is_lost
+from undercroft.db.migrate.failure import as_error
 from undercroft.db.migrate.files import Line, Migration
 from undercroft.db.migrate.ledger import (
     SQL,
@@ -24,7 +23,8 @@ from undercroft.db.migrate.report import Outcome, Status
 from undercroft.db.migrate.steps import skip, step_down, step_up
 from undercroft.db.migrate.workplace import Workplace
 from undercroft.db.queries import quote_ident
-from undercroft.errors import Conflict, Forbidden, UndercroftError
+from undercroft.db.sqlstate import DRIVER_ERRORS
+from undercroft.errors import Conflict, Forbidden
 
 AppliedVersions = Callable[[str], Awaitable[Collection[int]]]
 """The versions that another line has applied, for `-- requires: registry/0003`."""
@@ -69,7 +69,7 @@ class Migrator:
             Unavailable: Locks or the connection; `MigrationFailed` names the place.
 
         """
-        state = await self._look(database)
+        state = await self.look(database)
         plan = self._plan_up(state, database, to)
         if dry_run or not plan:
             return self._outcome(database, state, plan, dry_run=dry_run)
@@ -92,7 +92,7 @@ class Migrator:
             Unavailable: Locks or the connection; `MigrationFailed` names the place.
 
         """
-        state = await self._look(database)
+        state = await self.look(database)
         plan = self._plan_down(state, database, to)
         if dry_run or not plan:
             return self._outcome(database, state, plan, dry_run=dry_run, direction="down")
@@ -109,9 +109,10 @@ class Migrator:
 
     async def status(self, database: str) -> Status:
         """Where the database stands, what is pending, and what is wrong; never refuses."""
-        return Status.of(database, self.line, await self._look(database))
+        return Status.of(database, self.line, await self.look(database))
 
-    async def _look(self, database: str) -> LineState:
+    async def look(self, database: str) -> LineState:
+        """Where a database stands, read as the owner and right behind a pooler too."""
         async with self.connect(database) as connection, connection.transaction():
             await connection.fetch(SQL.set_transaction.text, self.owner_role or "none", "0")
             if not await connection.fetchval(SQL.ledger_exists.text):
@@ -197,12 +198,8 @@ class Migrator:
     async def _translated(self, database: str) -> AsyncIterator[None]:
         try:
             yield
-        except (UndercroftError, asyncio.CancelledError):
-            raise
-        except Exception as error:
-            if is_lost(error):
-                raise connection_lost(database) from error
-            raise
+        except DRIVER_ERRORS as error:
+            raise as_error(error, database) from error
 
     def _outcome(
         self,
@@ -218,6 +215,7 @@ class Migrator:
             line=self.line.name,
             direction=direction,
             before=before.version,
+            versions=tuple(step.version for step in steps),
             steps=tuple(step.label for step in steps),
             dry_run=dry_run,
         )

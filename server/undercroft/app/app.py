@@ -1,0 +1,131 @@
+"""One application: what the transports, the command line and Python programs share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from undercroft.entities.service import Entities
+from undercroft.entities.tools import tools as entity_tools
+from undercroft.mcp.boundary import Boundary
+from undercroft.mcp.call import OpenProject
+from undercroft.mcp.toolset import Toolset, choose
+from undercroft.projects.service import Projects
+from undercroft.projects.tools import tools as project_tools
+
+if TYPE_CHECKING:
+    from undercroft.app.ground import Ground
+    from undercroft.db.database import Database
+    from undercroft.settings import Settings
+
+TOOLSETS: tuple[Toolset, ...] = (project_tools, entity_tools)
+"""Every room; a new one is a folder and an entry here and in `App.services`."""
+
+
+class App:
+    """The rooms over one PostgreSQL. Nothing is started before the first call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._ground: Ground | None = None
+        self._laying: asyncio.Task[Ground] | None = None
+        catalog = choose(TOOLSETS, settings.toolsets, read_only=settings.read_only)
+        self.boundary = Boundary(
+            catalog=catalog,
+            hidden=_hidden(catalog.tools, read_only=settings.read_only),
+            directory=self,
+            services=self.services,
+            timeout=settings.call_timeout,
+        )
+
+    @property
+    def services(self) -> dict[type, Callable[[Database], Any]]:
+        """What builds the service of each room for one call."""
+        return {
+            Projects: lambda database: Projects(database, self.started.provisioner),
+            Entities: Entities,
+        }
+
+    @property
+    def started(self) -> Ground:
+        """The database side, which a call has brought up before its service is built."""
+        if self._ground is None:
+            raise RuntimeError("no call has started the database side yet")
+        return self._ground
+
+    @property
+    def ground_or_none(self) -> Ground | None:
+        """The database side if anything has needed it."""
+        return self._ground
+
+    async def ground(self) -> Ground:
+        """The database side, brought up once for all who ask; tried anew after a failure."""
+        if self._ground is not None:
+            return self._ground
+        if self._laying is None:
+            self._laying = asyncio.create_task(self._lay())
+        try:
+            return await asyncio.shield(self._laying)
+        finally:
+            if self._laying is not None and self._laying.done():
+                self._laying = None
+
+    async def _lay(self) -> Ground:
+        from undercroft.app.ground import lay  # noqa: PLC0415 - the driver, on first use
+
+        self._ground = await lay(self.settings)
+        return self._ground
+
+    async def registry(self) -> Database:
+        """The registry, started and migrated."""
+        return (await self.ground()).registry
+
+    async def open(self, name: str, folder: Path | None = None) -> OpenProject:
+        """The named project, or the one whose root contains the folder."""
+        found, database = await (await self.ground()).finder.find(name, folder)
+        return OpenProject(name=found, database=database)
+
+    async def entities(self, project: str, actor: str = "python") -> Entities:
+        """The entities room of a project, for a Python program."""
+        return Entities((await self.open(project)).database.acting_as(actor))
+
+    async def projects(self, actor: str = "python") -> Projects:
+        """The projects room, for a Python program."""
+        ground = await self.ground()
+        return Projects(ground.registry.acting_as(actor), ground.provisioner)
+
+    async def close(self) -> None:
+        """Let calls in flight finish within the deadline, then give everything back."""
+        await self.boundary.drain(self.settings.shutdown_timeout)
+        if self._laying is not None:
+            await asyncio.gather(self._laying, return_exceptions=True)
+        if self._ground is not None:
+            await self._ground.close()
+            self._ground = None
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[App]:
+    """An application for the length of the block."""
+    app = App(settings)
+    try:
+        yield app
+    finally:
+        await app.close()
+
+
+def _hidden(offered: Any, *, read_only: bool) -> dict[str, str]:
+    """Why each tool that exists is not offered."""
+    reasons = {}
+    for tool in (tool for toolset in TOOLSETS for tool in toolset.tools):
+        if tool.name in offered:
+            continue
+        reasons[tool.name] = (
+            "The server runs read-only."
+            if read_only and tool.writes
+            else f"Start it with --toolsets default,{tool.toolset}."
+        )
+    return reasons

@@ -1,0 +1,1 @@
+"""Commands: they print and give exit codes, nothing else."""

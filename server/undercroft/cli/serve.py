@@ -1,0 +1,51 @@
+"""`undercroft serve`, which is also what `undercroft` alone does."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import TYPE_CHECKING, Any
+
+from undercroft.log import configure
+
+if TYPE_CHECKING:
+    import argparse
+
+    from undercroft.settings import Settings
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("serve", help="serve MCP (the default command)")
+    parser.set_defaults(run=run)
+
+
+def run(_args: argparse.Namespace, settings: Settings) -> int:
+    """Serve until the client leaves."""
+    configure(settings.log_level, settings.log_format)
+    asyncio.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    from undercroft.app.app import TOOLSETS, open_app  # noqa: PLC0415
+    from undercroft.mcp.resources import Shelf  # noqa: PLC0415
+    from undercroft.mcp.server import Server  # noqa: PLC0415
+    from undercroft.mcp.transport import leave, serve_http, serve_stdio  # noqa: PLC0415
+
+    async with open_app(settings) as app:
+        server = Server(
+            app.boundary,
+            Shelf(TOOLSETS, app.boundary),
+            actor=settings.actor,
+            transport=settings.transport,
+        )
+        # What lives now lives as long as the process: never look at it again.
+        gc.freeze()
+        gc.enable()
+        if settings.transport == "stdio":
+            await serve_stdio(server, app.boundary, settings)
+        else:
+            await serve_http(server, app.boundary, settings)
+    if settings.transport == "stdio":
+        leave()

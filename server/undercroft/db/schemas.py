@@ -1,0 +1,146 @@
+"""Databases at the code's version: made if missing, migrated if behind, refused if ahead."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import asyncpg
+import structlog
+
+from undercroft.db.database import Database
+from undercroft.db.migrate.files import digest, load_line
+from undercroft.db.migrate.runner import Migrator
+from undercroft.db.pools import PoolLimits, Pools
+from undercroft.db.queries import quote_ident
+from undercroft.db.roles import Roles, admission, prepare_roles, settlement
+from undercroft.errors import Conflict, NotFound
+
+if TYPE_CHECKING:
+    from undercroft.settings import Settings
+
+log = structlog.get_logger("undercroft.schemas")
+
+Furnish = Callable[[Database], Awaitable[None]]
+"""Puts what every project has from the start into its database; idempotent and cheap."""
+
+
+class Schemas:
+    """The registry and the project databases of one server, as this version wants them."""
+
+    def __init__(
+        self, pools: Pools, settings: Settings, maintenance: str, furnish: Furnish
+    ) -> None:
+        self._pools = pools
+        self._settings = settings
+        self._maintenance = maintenance
+        self._furnish = furnish
+        self._roles: Roles | None = None
+        self._roles_lock = asyncio.Lock()
+        self.registry_line = load_line("registry")
+        self.project_line = load_line("project")
+
+    async def registry(self) -> Database:
+        """The registry, made on the very first use."""
+        name = self._settings.registry_database
+        pool = self._pools.pool(name, _limits(self._settings, "registry"))
+        try:
+            async with pool.connection():
+                pass
+        except NotFound:
+            await self._make_registry(name)
+        await self._bring_up("registry", name)
+        return Database(pool)
+
+    async def project(self, database: str) -> Database:
+        """A project's database, at this version and with the built-in types."""
+        pool = self._pools.pool(database, _limits(self._settings, "project"))
+        await self._bring_up("project", database)
+        opened = Database(pool)
+        await self._furnish(opened)
+        return opened
+
+    async def template_name(self) -> str:
+        """Name of the template database that holds exactly this schema with these roles."""
+        roles = await self.roles()
+        identity = f"{digest(self.project_line)} {roles.login} {roles.owner}"
+        return f"undercroft_template_{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+
+    async def fill(self, database: str) -> None:
+        """Bring an empty database to this schema, built-in types included."""
+        await self._settle(database)
+        await (await self.migrator("project")).up(database)
+        pool = self._pools.pool(database, _limits(self._settings, "project"))
+        await self._furnish(Database(pool))
+        await pool.drain()
+
+    async def roles(self) -> Roles:
+        """Who owns what on this server; the owner role is made on first asking."""
+        async with self._roles_lock:
+            if self._roles is None:
+                async with self._pools.dedicated(self._maintenance) as connection:
+                    self._roles = await prepare_roles(connection)
+        return self._roles
+
+    async def migrator(self, line: str) -> Migrator:
+        """What moves databases along that line."""
+        roles = await self.roles()
+        return Migrator(
+            self._pools.dedicated,
+            self.registry_line if line == "registry" else self.project_line,
+            owner_role=roles.owner if roles.separate else "",
+            app_role=roles.login,
+            environment=self._settings.environment,
+        )
+
+    async def _bring_up(self, line: str, database: str) -> None:
+        """Migrate a database that is behind; the usual answer costs one statement."""
+        reader = Migrator(
+            self._pools.dedicated,
+            self.registry_line if line == "registry" else self.project_line,
+            environment=self._settings.environment,
+        )
+        pool = self._pools.pool(database, _limits(self._settings, line))
+        async with pool.connection() as connection:
+            if await reader.is_current(connection, database):
+                return
+        if not self._settings.auto_migrate:
+            raise Conflict(
+                f"The database {database} is older than this version of Undercroft.",
+                hint="Run `undercroft migrate up`, or set UNDERCROFT_AUTO_MIGRATE=true.",
+            )
+        outcome = await (await self.migrator(line)).up(database)
+        pool.expire()
+        log.info("migrated", database=database, steps=len(outcome.steps))
+
+    async def _make_registry(self, name: str) -> None:
+        roles = await self.roles()
+        async with self._pools.dedicated(self._maintenance) as connection:
+            # Another server may make it in the same moment.
+            with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                await connection.execute(f"CREATE DATABASE {quote_ident(name)}")
+            await connection.execute(admission(name, roles))
+        await self._settle(name)
+
+    async def _settle(self, database: str) -> None:
+        roles = await self.roles()
+        if roles.separate:
+            async with self._pools.dedicated(database) as connection:
+                await connection.execute(settlement(roles))
+                await connection.execute(admission(database, roles))
+
+
+def _limits(settings: Settings, kind: str) -> PoolLimits:
+    """Sizes of a registry or project pool."""
+    values = vars(settings)
+    return PoolLimits(
+        minimum=values[f"{kind}_pool_min"],
+        maximum=values[f"{kind}_pool_max"],
+        idle=values[f"{kind}_pool_idle"],
+        command_timeout=values[f"{kind}_command_timeout"],
+        acquire_timeout=settings.acquire_timeout,
+        max_queries=settings.pool_max_queries,
+    )

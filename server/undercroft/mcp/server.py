@@ -1,0 +1,233 @@
+"""MCPServer with our own tools, resources and prompts behind it.
+
+The library's own tool machinery is left empty: it ignores unknown arguments,
+parses JSON out of strings and pretty-prints results. Its public list and call
+methods are overridden; the two private hooks that this needs stand here alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.subscriptions import ResourceUpdated
+from mcp_types import (
+    CallToolResult,
+    CompleteRequestParams,
+    CompleteResult,
+    Completion,
+    EmptyResult,
+    GetPromptResult,
+    PaginatedRequestParams,
+    PromptArgument,
+    PromptMessage,
+    SubscribeRequestParams,
+    TextContent,
+    ToolAnnotations,
+    UnsubscribeRequestParams,
+)
+from mcp_types import Prompt as MCPPrompt
+from mcp_types import Resource as MCPResource
+from mcp_types import ResourceTemplate as MCPTemplate
+from mcp_types import Tool as MCPTool
+from pydantic_core import to_json
+
+from undercroft import __version__
+from undercroft.errors import UndercroftError
+from undercroft.mcp.call import Caller, Outcome
+from undercroft.mcp.resources import Shelf
+from undercroft.mcp.subscriptions import Subscribers
+
+if TYPE_CHECKING:
+    from undercroft.mcp.boundary import Boundary
+    from undercroft.mcp.toolset import Prompt, Tool
+
+INSTRUCTIONS = """\
+Undercroft keeps a private PostgreSQL database per software project.
+
+Project: calls find it by the working folder; otherwise pass `project`. No project yet: create_project.
+Records: a record has a type (JSON Schema). list_entity_types shows what exists (task and vendor are \
+built in), get_entity_type a schema, define_entity_type makes or changes one. create_entity stores a \
+record; create_entities and update_entities do up to 500, all or none.
+Changing: every record has a `version`. update_entity, delete_entity, restore_entity and undo take the \
+version that you read. On `conflict` somebody was faster: read again, decide again, and send the new version.
+Finding: query_entities filters with `where`, e.g. {"status":"pending","due_date":{"lt":"2026-12-01T00:00:00Z"}}, \
+sorts and pages: pass next_cursor back unchanged. Name `fields` to save tokens.
+Nothing is lost: delete is soft, get_entity_history shows who changed what, undo goes back.
+Retries: give writes an `idempotency_key`; after `outcome_unknown` or a lost answer send the same call \
+with the same key: it happens once.
+Errors have code, message, hint and retryable. Follow the hint.\
+"""
+
+PAGE = 100
+"""Items of one page of a protocol list."""
+
+
+class Server(MCPServer[Any]):
+    """The MCP face of the boundary."""
+
+    def __init__(self, boundary: Boundary, shelf: Shelf, *, actor: str, transport: str) -> None:
+        super().__init__(
+            "undercroft", title="Undercroft", version=__version__, instructions=INSTRUCTIONS
+        )
+        self._boundary = boundary
+        self._shelf = shelf
+        self._actor = actor
+        self._transport = transport
+        self._folder = Path.cwd() if transport == "stdio" else None
+        self._subscribers = Subscribers()
+        self._tools = [describe(tool) for tool in boundary.catalog]
+        self._add_handlers()
+
+    def _add_handlers(self) -> None:
+        """What MCPServer does not offer to set: completion, legacy subscriptions, paged lists."""
+        add = self.lowlevel.add_request_handler
+        add("completion/complete", CompleteRequestParams, self._complete)
+        add("resources/subscribe", SubscribeRequestParams, self._subscribe)
+        add("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
+        add("resources/list", PaginatedRequestParams, self._list_resources)
+
+    @property
+    def lowlevel(self) -> Any:
+        """The protocol engine inside MCPServer (private there; a test guards it)."""
+        return self._lowlevel_server
+
+    async def list_tools(self) -> list[MCPTool]:
+        """The tools of the chosen toolsets."""
+        return self._tools
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult:
+        """Pass a call to the boundary."""
+        outcome = await self._boundary.call(name, arguments, self._caller(context))
+        if outcome.wrote and not outcome.failed:
+            await self._announce(outcome)
+        return CallToolResult(
+            content=[TextContent(type="text", text=outcome.text)],
+            structured_content=outcome.body,
+            is_error=outcome.failed,
+        )
+
+    def _caller(self, context: Context[Any, Any] | None) -> Caller:
+        if context is None:
+            return Caller(actor=self._actor or "mcp", folder=self._folder, transport=self._transport)
+        return Caller(
+            actor=self._actor or _client_name(context),
+            folder=self._folder,
+            progress=_Reporter(context),
+            transport=self._transport,
+        )
+
+    async def _announce(self, outcome: Outcome) -> None:
+        for uri in self._shelf.touched_by(outcome):
+            await self._subscriptions.publish(ResourceUpdated(uri=uri))
+            await self._subscribers.tell(uri)
+
+    async def list_resources(self) -> list[MCPResource]:
+        """The resources of the project that the working folder belongs to."""
+        return await self._shelf.list(self._caller(None))
+
+    async def list_resource_templates(self) -> list[MCPTemplate]:
+        """Every kind of resource."""
+        return self._shelf.templates()
+
+    async def read_resource(
+        self, uri: Any, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents]:
+        """Read a resource by its URI."""
+        try:
+            text = await self._shelf.read(str(uri), self._caller(context))
+        except UndercroftError as error:
+            raise ResourceNotFoundError(f"{error.message} {error.hint}".strip()) from None
+        return [ReadResourceContents(content=text, mime_type="application/json")]
+
+    async def list_prompts(self) -> list[MCPPrompt]:
+        """The prompts of every room."""
+        return [_describe_prompt(prompt) for prompt in self._shelf.prompts]
+
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        context: Context[Any, Any] | None = None,
+    ) -> GetPromptResult:
+        """Fill in a prompt."""
+        prompt, text = self._shelf.fill(name, arguments or {})
+        message = PromptMessage(role="user", content=TextContent(type="text", text=text))
+        return GetPromptResult(description=prompt.description, messages=[message])
+
+    async def _complete(self, _context: Any, params: CompleteRequestParams) -> CompleteResult:
+        given = dict((params.context.arguments or {}) if params.context else {})
+        values = await self._shelf.complete(
+            params.argument.name, params.argument.value, given, self._caller(None)
+        )
+        return CompleteResult(
+            completion=Completion(values=values[:PAGE], has_more=len(values) > PAGE)
+        )
+
+    async def _list_resources(self, _context: Any, params: PaginatedRequestParams | None) -> Any:
+        return self._shelf.page(await self.list_resources(), params.cursor if params else None, PAGE)
+
+    async def _subscribe(self, context: Any, params: SubscribeRequestParams) -> EmptyResult:
+        self._subscribers.add(context.session, str(params.uri))
+        return EmptyResult()
+
+    async def _unsubscribe(self, context: Any, params: UnsubscribeRequestParams) -> EmptyResult:
+        self._subscribers.remove(context.session, str(params.uri))
+        return EmptyResult()
+
+
+def describe(tool: Tool) -> MCPTool:
+    """A tool as `tools/list` shows it."""
+    hints = tool.annotations
+    return MCPTool(
+        name=tool.name,
+        description=tool.description,
+        input_schema=tool.input_schema,
+        annotations=ToolAnnotations(**_snake(hints)),
+    )
+
+
+def _snake(hints: dict[str, bool]) -> dict[str, Any]:
+    names = {"readOnlyHint": "read_only_hint", "destructiveHint": "destructive_hint"}
+    names |= {"openWorldHint": "open_world_hint", "idempotentHint": "idempotent_hint"}
+    return {names[name]: value for name, value in hints.items()}
+
+
+def _describe_prompt(prompt: Prompt) -> MCPPrompt:
+    parameters = inspect.signature(prompt.body).parameters.values()
+    return MCPPrompt(
+        name=prompt.name,
+        description=prompt.description,
+        arguments=[
+            PromptArgument(name=p.name, required=p.default is p.empty) for p in parameters
+        ],
+    )
+
+
+def _client_name(context: Context[Any, Any]) -> str:
+    client = context.session.client_params
+    name = client.client_info.name if client and client.client_info else ""
+    return (name or "mcp")[:100]
+
+
+class _Reporter:
+    """Progress notifications of one call; a client that asked for none gets none."""
+
+    def __init__(self, context: Context[Any, Any]) -> None:
+        self._context = context
+
+    async def __call__(self, done: float, total: float | None = None, message: str = "") -> None:
+        await self._context.report_progress(done, total, message or None)
+
+
+def tokens(tools: Sequence[MCPTool]) -> int:
+    """The usual estimate of what a tool list costs an agent: characters / 4."""
+    listed = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+    return len(to_json(listed).decode()) // 4

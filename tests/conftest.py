@@ -1,0 +1,134 @@
+"""Fixtures of all tests: a real PostgreSQL, a registry and databases of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from undercroft.app import App, open_app
+from undercroft.app.ground import source_of
+from undercroft.db.database import Database
+from undercroft.db.embedded import EmbeddedPostgres
+from undercroft.db.source import ServerAddress
+from undercroft.mcp.call import Caller
+from undercroft.settings import Settings
+
+Call = Callable[..., Awaitable[dict[str, Any]]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--postgres-url", default="", help="test against this server (a DSN)")
+
+
+@pytest.fixture(scope="session")
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """Settings that name a running server: the embedded one, shared by all test processes."""
+    url = request.config.getoption("--postgres-url")
+    if url:
+        yield Settings(database_url=url)
+        return
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if hasattr(request.config, "workerinput") else base) / "home"
+    settings = Settings(home=Path(home))
+    embedded = EmbeddedPostgres(settings.home)
+    asyncio.run(embedded.address())
+    yield settings
+    asyncio.run(embedded.close())
+
+
+@pytest.fixture
+async def address(server: Settings) -> AsyncIterator[ServerAddress]:
+    """Where the server is, for a test that brings its own connection."""
+    source, _ = source_of(server)
+    yield await source.address()
+    await source.close()
+
+
+@pytest.fixture
+async def connect(
+    address: ServerAddress,
+) -> AsyncIterator[Callable[[str], Awaitable[asyncpg.Connection]]]:
+    """Bare connections of the driver, closed after the test."""
+    opened: list[asyncpg.Connection] = []
+
+    async def connect(database: str) -> asyncpg.Connection:
+        connection = await asyncpg.connect(
+            host=address.host,
+            port=address.port,
+            user=address.user,
+            password=address.password,
+            database=database,
+            **address.parameters,
+        )
+        opened.append(connection)
+        return connection
+
+    yield connect
+    for connection in opened:
+        connection.terminate()
+
+
+@pytest.fixture
+async def settings(
+    server: Settings, connect: Callable[[str], Awaitable[asyncpg.Connection]]
+) -> AsyncIterator[Settings]:
+    """Settings with a registry of the test's own; it and its projects are dropped afterwards."""
+    from dataclasses import replace
+
+    registry = f"mcp_registry_{uuid.uuid4().hex[:12]}"
+    yield replace(server, registry_database=registry, toolsets="all")
+    _, maintenance = source_of(server)
+    admin = await connect(maintenance)
+    if await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", registry):
+        listing = await connect(registry)
+        if await listing.fetchval("SELECT to_regclass('public.projects') IS NOT NULL"):
+            for row in await listing.fetch("SELECT database_name FROM projects"):
+                await admin.execute(f'DROP DATABASE IF EXISTS "{row[0]}" WITH (FORCE)')
+                await admin.execute(f'DROP ROLE IF EXISTS "{row[0]}"')
+        await admin.execute(f'DROP DATABASE "{registry}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[App]:
+    """An application over the test's own registry."""
+    async with open_app(settings) as app:
+        yield app
+
+
+@pytest.fixture
+def project_name() -> str:
+    """A name that no other test uses: project databases share one server."""
+    return f"t_{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def project(app: App, project_name: str) -> str:
+    """The name of a fresh project."""
+    projects = await app.projects("test")
+    return (await projects.create(project_name)).name
+
+
+@pytest.fixture
+async def project_db(app: App, project: str) -> Database:
+    """The database of a fresh project."""
+    return (await app.open(project)).database.acting_as("test")
+
+
+@pytest.fixture
+def call(app: App) -> Call:
+    """Call a tool through the boundary; the body of its answer, a failure's as well."""
+
+    async def call(tool: str, **arguments: Any) -> dict[str, Any]:
+        outcome = await app.boundary.call(tool, arguments, Caller(actor="test"))
+        assert outcome.failed == ("call_id" in outcome.body)
+        return outcome.body
+
+    return call
