@@ -89,6 +89,17 @@ class Database:
                 raise
             await _guarded(transaction.commit(), in_doubt=True)
 
+    @property
+    def behind_pooler(self) -> bool:
+        """Whether statements outside a transaction may reach different sessions."""
+        return self._pool.behind_pooler
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Database]:
+        """One connection of its own, for what PostgreSQL refuses inside a transaction."""
+        async with self._pool.connection() as connection:
+            yield Database(self._pool, actor=self.actor, connection=connection)
+
     @asynccontextmanager
     async def _savepoint(self, connection: asyncpg.Connection) -> AsyncIterator[None]:
         savepoint = connection.transaction()
