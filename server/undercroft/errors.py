@@ -5,7 +5,7 @@
     ├── NotFound          what the request names does not exist
     ├── Conflict          the world has moved on since the caller looked
     ├── LimitReached      a size, a count or a budget is exhausted
-    ├── Forbidden         this server, role or mode does not allow it
+    ├── Forbidden         the server, its role or its mode does not allow it
     ├── Unavailable       nothing happened; trying again may help
     ├── OutcomeUnknown    a write was sent and its answer was lost
     └── Internal          a defect of ours; only the boundary makes it
@@ -72,7 +72,7 @@ class LimitReached(UndercroftError):
 
 
 class Forbidden(UndercroftError):
-    """This server, role or mode does not allow it."""
+    """The server, its role or its mode does not allow it."""
 
     code = "forbidden"
 

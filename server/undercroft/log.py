@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 import structlog
 
-_SECRET = re.compile(r"password|passwd|secret|token|dsn|database_url|authorization|api_?key", re.I)
+_SECRET = re.compile(
+    r"password|passwd|secret|token|dsn|database_url|authorization|api_?key", re.IGNORECASE
+)
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -14,7 +14,7 @@ from undercroft.errors import InvalidInput, LimitReached
 T = TypeVar("T")
 
 PAGE_CHARACTERS = 36_000
-"""Serialised size of one page's items; leaves room for the envelope under the 40,000 of a result."""
+"""Serialised size of a page's items; leaves room for the envelope under a result's 40,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +53,7 @@ def decode_cursor(cursor: str, length: int) -> list[Any]:
     return position
 
 
-def page_of(
-    rows: Iterable[T], *, limit: int, position: Callable[[T], Sequence[Any]]
-) -> Page[T]:
+def page_of(rows: Iterable[T], *, limit: int, position: Callable[[T], Sequence[Any]]) -> Page[T]:
     """Cut rows (fetched with `limit + 1`) to a page that fits `limit` and the size budget.
 
     Raises:

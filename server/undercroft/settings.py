@@ -24,7 +24,7 @@ def default_home() -> Path:
     return Path(platformdirs.user_data_dir("undercroft", appauthor=False))
 
 
-def setting(default: Any, text: str, *, secret: bool = False) -> Any:
+def setting(text: str, *, default: Any, secret: bool = False) -> Any:
     """A field of Settings with its line for the README and `doctor`."""
     return field(default=default, metadata={"help": text, "secret": secret})
 
@@ -38,44 +38,60 @@ class Settings:
         metadata={"help": "Folder of the embedded PostgreSQL, its log and config.toml."},
     )
     database_url: str = setting(
-        "", "DSN of an external PostgreSQL; empty: the embedded one.", secret=True
+        "DSN of an external PostgreSQL; empty: the embedded one.", default="", secret=True
     )
-    postgres_bindir: str = setting("", "Folder of PostgreSQL programs to run as the embedded one.")
-    registry_database: str = setting("mcp_registry", "Database that lists the projects.")
-    environment: str = setting("production", "Which `-- environments:` migrations apply.")
-    auto_migrate: bool = setting(True, "Bring databases to this version's schema on first use.")
+    postgres_bindir: str = setting(
+        "Folder of PostgreSQL programs to run as the embedded one.", default=""
+    )
+    registry_database: str = setting("Database that lists the projects.", default="mcp_registry")
+    environment: str = setting("Which `-- environments:` migrations apply.", default="production")
+    auto_migrate: bool = setting(
+        "Bring databases to this version's schema on first use.", default=True
+    )
 
-    project: str = setting("", "Serve only this project.")
-    toolsets: str = setting("default", "Toolsets to offer, separated by commas; `all` for all.")
-    read_only: bool = setting(False, "Offer only tools that change nothing.")
-    actor: str = setting("", "Who acts, in history; empty: the MCP client's name.")
-    call_timeout: float = setting(60.0, "Deadline of one tool call.")
-    shutdown_timeout: float = setting(10.0, "How long calls may finish when the server ends.")
+    project: str = setting("Serve only this project.", default="")
+    toolsets: str = setting(
+        "Toolsets to offer, separated by commas; `all` for all.", default="default"
+    )
+    read_only: bool = setting("Offer only tools that change nothing.", default=False)
+    actor: str = setting("Who acts, in history; empty: the MCP client's name.", default="")
+    call_timeout: float = setting("Deadline of one tool call.", default=60.0)
+    shutdown_timeout: float = setting(
+        "How long calls may finish when the server ends.", default=10.0
+    )
 
-    transport: Transport = setting("stdio", "stdio, http (streamable) or sse.")
-    host: str = setting("127.0.0.1", "Address for http and sse; other than loopback needs a token.")
-    port: int = setting(8377, "Port for http and sse.")
-    stateless: bool = setting(False, "HTTP without sessions, for several replicas.")
-    token: str = setting("", "Bearer token that HTTP clients must send.", secret=True)
-    allowed_hosts: str = setting("", "Further Host headers to accept, separated by commas.")
-    allowed_origins: str = setting("", "Further Origin headers to accept, separated by commas.")
+    transport: Transport = setting("stdio, http (streamable) or sse.", default="stdio")
+    host: str = setting(
+        "Address for http and sse; other than loopback needs a token.", default="127.0.0.1"
+    )
+    port: int = setting("Port for http and sse.", default=8377)
+    stateless: bool = setting("HTTP without sessions, for several replicas.", default=False)
+    token: str = setting("Bearer token that HTTP clients must send.", default="", secret=True)
+    allowed_hosts: str = setting("Further Host headers to accept, separated by commas.", default="")
+    allowed_origins: str = setting(
+        "Further Origin headers to accept, separated by commas.", default=""
+    )
 
-    log_level: Level = setting("info", "debug, info, warning or error.")
+    log_level: Level = setting("debug, info, warning or error.", default="info")
     log_format: Literal["auto", "json", "pretty"] = setting(
-        "auto", "json, pretty, or auto: pretty on a terminal."
+        "json, pretty, or auto: pretty on a terminal.", default="auto"
     )
 
-    pool_budget: int = setting(20, "Connections over all pools of this process.")
-    registry_pool_min: int = setting(2, "Registry connections kept open.")
-    registry_pool_max: int = setting(10, "Registry connections at most.")
-    registry_pool_idle: float = setting(300.0, "Registry connections idle longer are closed.")
-    registry_command_timeout: float = setting(60.0, "Deadline of one registry statement.")
-    project_pool_min: int = setting(1, "Connections kept open to a project in use.")
-    project_pool_max: int = setting(5, "Connections to one project at most.")
-    project_pool_idle: float = setting(600.0, "Project connections idle longer are closed.")
-    project_command_timeout: float = setting(120.0, "Deadline of one project statement.")
-    pool_max_queries: int = setting(50_000, "A connection is replaced after this many statements.")
-    acquire_timeout: float = setting(10.0, "How long a call waits for a connection.")
+    pool_budget: int = setting("Connections over all pools of this process.", default=20)
+    registry_pool_min: int = setting("Registry connections kept open.", default=2)
+    registry_pool_max: int = setting("Registry connections at most.", default=10)
+    registry_pool_idle: float = setting(
+        "Registry connections idle longer are closed.", default=300.0
+    )
+    registry_command_timeout: float = setting("Deadline of one registry statement.", default=60.0)
+    project_pool_min: int = setting("Connections kept open to a project in use.", default=1)
+    project_pool_max: int = setting("Connections to one project at most.", default=5)
+    project_pool_idle: float = setting("Project connections idle longer are closed.", default=600.0)
+    project_command_timeout: float = setting("Deadline of one project statement.", default=120.0)
+    pool_max_queries: int = setting(
+        "A connection is replaced after this many statements.", default=50_000
+    )
+    acquire_timeout: float = setting("How long a call waits for a connection.", default=10.0)
 
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     """Where each value that is not a default came from: flag, environment or the file."""
@@ -132,11 +148,12 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _parse(name: str, raw: Any, origin: str) -> Any:
-    kind = next((f.type for f in fields() if f.name == name), None)
+    kind: Any = next((f.type for f in fields() if f.name == name), None)
     if kind is None:
         raise InvalidInput(f"There is no setting {name!r}.")
     try:
-        value = TypeAdapter(kind).validate_python(raw)
+        adapter: TypeAdapter[Any] = TypeAdapter(kind)
+        value = adapter.validate_python(raw)
     except ValidationError as error:
         reason = error.errors(include_input=False, include_url=False)[0]["msg"]
         raise InvalidInput(f"{origin} does not fit the setting {name}: {reason}.") from None

@@ -70,7 +70,7 @@ class App:
         try:
             return await asyncio.shield(self._laying)
         finally:
-            if self._laying is not None and self._laying.done():
+            if self._laying.done():
                 self._laying = None
 
     async def _lay(self) -> Ground:

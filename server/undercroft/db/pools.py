@@ -267,6 +267,11 @@ class Pools:
         self._pools: dict[str, Pool] = {}
         self._keeper: asyncio.Task[None] | None = None
 
+    @property
+    def behind_pooler(self) -> bool:
+        """Whether PgBouncer or its like stands between us and PostgreSQL."""
+        return self._connector.behind_pooler
+
     def pool(self, database: str, limits: PoolLimits) -> Pool:
         """The pool of a database; made on first use, without connecting."""
         if database not in self._pools:
@@ -290,7 +295,12 @@ class Pools:
     async def dedicated(self, database: str) -> AsyncIterator[asyncpg.Connection]:
         """A connection of its own for administration, closed afterwards; it counts in the budget."""
         limits = PoolLimits(
-            minimum=0, maximum=2, idle=0.0, command_timeout=600.0, acquire_timeout=30.0, max_queries=1
+            minimum=0,
+            maximum=2,
+            idle=0.0,
+            command_timeout=600.0,
+            acquire_timeout=30.0,
+            max_queries=1,
         )
         pool = Pool(database, limits, self.budget, self._connector)
         try:

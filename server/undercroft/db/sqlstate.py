@@ -101,7 +101,7 @@ def translate(error: BaseException, *, in_doubt: bool) -> UndercroftError:
         return Unavailable("The connection to PostgreSQL broke.")
     if stale_plan(error):
         return Unavailable("The database's schema changed meanwhile.")
-    constraint = getattr(error, "constraint_name", None)
+    constraint: str = getattr(error, "constraint_name", None) or ""
     if constraint in CONSTRAINTS:
         kind, message, hint = CONSTRAINTS[constraint]
         return kind(message, hint=hint)

@@ -15,7 +15,8 @@ from undercroft.errors import InvalidInput, LimitReached
 MAX_DEPTH = 64
 MAX_NODES = 200_000
 MAX_INTEGER = 10**300
-"""Deeper, larger or wider than any honest call; PostgreSQL and JSON parsers have limits as well."""
+SHOWN = 64
+"""Deeper, larger or wider than any honest call; and how many characters of a name are repeated."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -47,7 +48,7 @@ def refuse_unstorable(value: Any) -> None:
             stack.extend((part, depth + 1) for pair in item.items() for part in pair)
         elif isinstance(item, list):
             stack.extend((part, depth + 1) for part in item)
-        elif not isinstance(item, bool) and isinstance(item, int | float):
+        elif isinstance(item, int | float):
             _refuse_number(item)
 
 
@@ -78,7 +79,8 @@ def check(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
     unknown = [name for name in given if name not in model.model_fields]
     if unknown:
         raise InvalidInput(
-            f"There is no argument {_short(unknown[0])}.", hint=nearest(unknown[0], model.model_fields)
+            f"There is no argument {_short(unknown[0])}.",
+            hint=nearest(unknown[0], model.model_fields),
         )
     unfolded = {name: _unfold(model, name, value) for name, value in given.items()}
     try:
@@ -90,10 +92,12 @@ def check(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unfold(model: type[BaseModel], name: str, value: Any) -> Any:
     """Some clients send objects and lists as JSON text; no parameter of ours takes both."""
-    if not isinstance(value, str) or value[:1] not in "{[" or not value:
+    if not isinstance(value, str) or not value.startswith(("{", "[")):
         return value
     annotation = str(model.model_fields[name].annotation)
-    if "str" in annotation.split("[")[0] or not ("dict" in annotation or "list" in annotation):
+    if "str" in annotation.split("[", maxsplit=1)[0] or not (
+        "dict" in annotation or "list" in annotation
+    ):
         return value
     try:
         parsed = json.loads(value)
@@ -112,4 +116,4 @@ def _complaint(error: ValidationError) -> InvalidInput:
 
 
 def _short(name: str) -> str:
-    return repr(name if len(name) <= 64 else name[:60] + "…")
+    return repr(name if len(name) <= SHOWN else name[:SHOWN] + "…")

@@ -81,7 +81,7 @@ class Boundary:
         except asyncio.CancelledError:
             failure = OutcomeUnknown("The call was cancelled.")
             raise
-        except Exception as error:  # noqa: BLE001 - the boundary: a defect must not reach the client
+        except Exception as error:
             log.error("internal_error", call_id=call_id, tool=name[:64], exc_info=error)
             failure = Internal("The server made a mistake.")
             outcome = _failed(failure, call_id, call)
@@ -96,7 +96,9 @@ class Boundary:
         if tool is None:
             if name in self.hidden:
                 raise Forbidden(f"This server does not offer {name}.", hint=self.hidden[name])
-            raise NotFound(f"There is no tool {name[:64]!r}.", hint=nearest(name, self.catalog.tools))
+            raise NotFound(
+                f"There is no tool {name[:64]!r}.", hint=nearest(name, self.catalog.tools)
+            )
         checked = check(tool.arguments, arguments)
         key = checked.pop("idempotency_key", "")
         if len(key) > MAX_KEY:

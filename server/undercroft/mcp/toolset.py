@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, create_model
 
@@ -68,7 +68,9 @@ class Tool:
             if p.annotation not in _INJECTED
         }
         model: type[BaseModel] = create_model(
-            self.name, __config__=_ARGUMENTS, **(own | self._shared_arguments())  # type: ignore[call-overload]
+            self.name,
+            __config__=_ARGUMENTS,
+            **(own | self._shared_arguments()),  # type: ignore[call-overload]
         )
         return model
 
@@ -83,7 +85,8 @@ class Tool:
     @cached_property
     def input_schema(self) -> dict[str, Any]:
         """JSON Schema of the arguments, without what an agent does not need."""
-        return compact(self.arguments.model_json_schema())
+        schema: dict[str, Any] = compact(self.arguments.model_json_schema())
+        return schema
 
     @property
     def annotations(self) -> dict[str, bool]:
@@ -133,15 +136,30 @@ class Toolset:
     prompts: list[Prompt] = field(default_factory=list)
     completions: dict[str, Body] = field(default_factory=dict)
 
+    @overload
+    def read(self, body: B, /) -> B: ...
+    @overload
+    def read(self, *, toolset: str = ..., scope: Scope | None = ...) -> Callable[[B], B]: ...
     def read(
-        self, body: B | None = None, *, toolset: str = "default", scope: Scope | None = None
+        self, body: Any = None, *, toolset: str = "default", scope: Scope | None = None
     ) -> Any:
         """Declare a tool that changes nothing."""
         return self._declare(body, toolset=toolset, scope=scope, writes=False, idempotent=True)
 
-    def write(  # noqa: PLR0913 - each names one thing a tool is
+    @overload
+    def write(self, body: B, /) -> B: ...
+    @overload
+    def write(
         self,
-        body: B | None = None,
+        *,
+        toolset: str = ...,
+        scope: Scope | None = ...,
+        idempotent: bool = ...,
+        destructive: bool = ...,
+    ) -> Callable[[B], B]: ...
+    def write(
+        self,
+        body: Any = None,
         *,
         toolset: str = "default",
         scope: Scope | None = None,
@@ -161,7 +179,7 @@ class Toolset:
             destructive=destructive,
         )
 
-    def _declare(self, body: B | None, *, scope: Scope | None, **traits: Any) -> Any:
+    def _declare(self, body: Any, *, scope: Scope | None, **traits: Any) -> Any:
         def declare(function: B) -> B:
             traits.setdefault("destructive", False)
             self.tools.append(

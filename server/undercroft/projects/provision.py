@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -63,7 +63,7 @@ class Provisioner:
         log.info("project_ready", project=name)
 
     async def _make_database(self, database: str, template: str) -> None:
-        found = await self._registry.fetch_row(SQL.describe_database, database, template)
+        found = await self._describe(database, template)
         if found["invalid"]:
             await self._registry.execute_text(f"DROP DATABASE {quote_ident(database)}")
         if not found["has_template"]:
@@ -90,11 +90,16 @@ class Provisioner:
         )
         return database
 
+    async def _describe(self, database: str, template: str) -> Mapping[str, Any]:
+        """What PostgreSQL knows of a database, its owner role and its template."""
+        (row,) = await self._registry.fetch(SQL.describe_database, database, template)
+        return dict(row)
+
     async def make_template(self, template: str) -> None:
         """Build the template of this schema version once, whoever asks first."""
         building = f"{template}_new"
         async with self._locked(template):
-            found = await self._registry.fetch_row(SQL.describe_database, building, template)
+            found = await self._describe(building, template)
             if found["has_template"]:
                 return
             await self._registry.execute_text(
@@ -144,7 +149,7 @@ class Provisioner:
             await self._registry.execute_text(
                 f"DROP DATABASE IF EXISTS {quote_ident(database)} WITH (FORCE)"
             )
-            found = await self._registry.fetch_row(SQL.describe_database, database, database)
+            found = await self._describe(database, database)
             if found["has_owner_role"]:
                 await self._registry.execute_text(f"DROP ROLE {quote_ident(database)}")
             await registry.execute(SQL.delete_project, name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
@@ -21,6 +23,7 @@ SQL = load_queries(__package__)
 
 _NAME = re.compile(r"[a-z0-9_]{1,48}")
 _MAX_TEXT = 10_000
+_MAX_PATH = 4096
 _MAX_SETTINGS = 64 * 1024
 
 
@@ -32,7 +35,11 @@ class Projects:
         self._provisioner = provisioner
 
     async def create(
-        self, name: str, description: str = "", root: str = "", settings: dict[str, Any] | None = None
+        self,
+        name: str,
+        description: str = "",
+        root: str = "",
+        settings: dict[str, Any] | None = None,
     ) -> Project:
         """Create a project with a database of its own; the same again returns the same.
 
@@ -43,13 +50,13 @@ class Projects:
         """
         check_name(name)
         root = checked_root(root)
-        settings = checked_settings(settings or {})
+        configured = checked_settings(settings or {})
         _check_text(description)
         inserted = await self._db.fetch_value(
-            SQL.insert_project, name, description, root, settings, self._db.actor
+            SQL.insert_project, name, description, root, configured, self._db.actor
         )
         if inserted is None:
-            self._refuse_other(await self.get(name), description, root, settings)
+            self._refuse_other(await self.get(name), description, root, configured)
         await self._provisioner.complete(name)
         return await self.get(name)
 
@@ -60,7 +67,9 @@ class Projects:
                 hint="restore_project brings an archived one back; or choose another name.",
             )
         given = {"description": description, "root_path": root}
-        differs = [name for name, value in given.items() if value not in ("", getattr(project, name))]
+        differs = [
+            name for name, value in given.items() if value not in ("", getattr(project, name))
+        ]
         if settings not in ("{}", to_json(project.settings).decode()):
             differs.append("settings")
         if differs:
@@ -85,12 +94,17 @@ class Projects:
         rows = await self._db.fetch(SQL.list_names, "")
         return unknown_project(name, [row["name"] for row in rows])
 
-    async def list(self, state: str = "", limit: int = 50, cursor: str = "") -> Page[Project]:
+    async def page(self, state: str = "", limit: int = 50, cursor: str = "") -> Page[Project]:
         """Projects in order of their names; archived ones only with `state="archived"`."""
         after = str(decode_cursor(cursor, 1)[0]) if cursor else ""
         rows = await self._db.fetch(SQL.list_projects, after, state, limit + 1)
         projects = (Project.from_row(row) for row in rows)
         return page_of(projects, limit=limit, position=lambda project: [project.name])
+
+    async def every(self, state: str = "") -> Sequence[Project]:
+        """All projects in a state, whatever their number."""
+        rows = await self._db.fetch(SQL.list_projects, "", state, 2**31)
+        return [Project.from_row(row) for row in rows]
 
     async def names(self, prefix: str) -> list[str]:
         """Names that begin so, at most 100."""
@@ -183,8 +197,10 @@ def checked_root(root: str) -> str:
     """The root without a trailing slash and without `..`."""
     if not root:
         return ""
-    if not os.path.isabs(root) or len(root) > 4096:
-        raise InvalidInput("A project's root is an absolute path of at most 4,096 characters.")
+    if not Path(root).is_absolute() or len(root) > _MAX_PATH:
+        raise InvalidInput(
+            f"A project's root is an absolute path of at most {_MAX_PATH} characters."
+        )
     return os.path.normpath(root)
 
 

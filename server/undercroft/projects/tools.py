@@ -37,7 +37,7 @@ async def list_projects(
     cursor: str = "",
 ) -> Page[Project]:
     """List projects by name; archived ones only with state."""
-    return await projects.list(state, limit, cursor)
+    return await projects.page(state, limit, cursor)
 
 
 @tools.read
@@ -77,7 +77,7 @@ async def complete_project(projects: Projects, prefix: str) -> list[str]:
 
 
 async def _free_root(projects: Projects, folder: Path | None) -> str:
-    """The repository or folder that the caller stands in, unless it says nothing about a project."""
+    """The repository or folder that the caller stands in, unless that says nothing."""
     if folder is None or folder in (Path.home(), Path(folder.anchor)):
         return ""
     root = next((p for p in (folder, *folder.parents) if (p / ".git").exists()), folder)
