@@ -1,0 +1,1 @@
+"""Typed records: JSON documents of declared types, with versions and history."""
