@@ -86,11 +86,19 @@ def _stop_if_deserted(postmaster: int, order: dict[str, Any], before: int) -> bo
     if deserted and before:
         os.kill(postmaster, signal.SIGINT)
         os.waitpid(postmaster, 0)
+        _remove(order["socket_folder"])
         sys.exit()
     for descriptor in (users, start):
         if descriptor is not None:
             os.close(descriptor)
     return deserted
+
+
+def _remove(folder: str) -> None:
+    try:  # noqa: SIM105 - contextlib is not loaded here
+        os.rmdir(folder)  # noqa: PTH106 - nor is pathlib
+    except OSError:
+        pass
 
 
 def _is_ready(order: dict[str, Any]) -> bool:

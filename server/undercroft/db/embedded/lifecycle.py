@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -242,6 +242,9 @@ class Lifecycle:
             if time.monotonic() > deadline:
                 raise Unavailable("PostgreSQL has been told to stop and is still at it.")
             time.sleep(POLL / 2)
+        # Under start.lock, so that nobody is about to put a socket there.
+        with suppress(OSError):
+            found.socket_folder.rmdir()
         return True
 
 

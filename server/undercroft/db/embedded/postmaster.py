@@ -148,10 +148,11 @@ class Launch:
 
     def _order(self, pipe: int, interval: float) -> str:
         layout, data = self._cluster.layout, self._cluster.data
+        sockets = socket_folder(layout)
         settings = {
             "listen_addresses": "",
             "port": str(PORT),
-            "unix_socket_directories": _quoted(socket_folder(layout)),
+            "unix_socket_directories": _quoted(sockets),
             "unix_socket_permissions": "0700",
         }
         options = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
@@ -163,6 +164,7 @@ class Launch:
             "start_lock": str(layout.start_lock),
             "users_lock": str(layout.users_lock),
             "keep": str(layout.keep),
+            "socket_folder": str(sockets),
             "interval": interval,
             "pid_file": str(data / "postmaster.pid"),
             "pipe": pipe,
