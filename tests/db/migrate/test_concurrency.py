@@ -77,7 +77,9 @@ async def test_when_the_lock_is_lost_the_ledger_key_still_keeps_two_runners_apar
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
             GATE,
         )
-        second = asyncio.create_task(bench.migrator(line, patience=PATIENT).up(bench.database, to=2))
+        second = asyncio.create_task(
+            bench.migrator(line, patience=PATIENT).up(bench.database, to=2)
+        )
         await bench.until(
             "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() "
             "AND wait_event = 'transactionid' AND query LIKE '%INSERT INTO undercroft%'"

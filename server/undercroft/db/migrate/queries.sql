@@ -17,24 +17,31 @@ SELECT to_regclass('undercroft.migration_history') IS NOT NULL;
 SELECT WHERE pg_try_advisory_xact_lock(x'756e64657263'::bigint);
 
 -- lift_timeouts --
--- No server-side timeout may cut a migration, or the transaction that keeps its lock, in two.
-SELECT count(set_config(name, '0', true))
-FROM pg_settings
-WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
+-- No timeout of the server may end the transaction that keeps the lock (the last one: since 17).
+SELECT set_config('statement_timeout', '0', true),
+       set_config('idle_in_transaction_session_timeout', '0', true),
+       CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
+            THEN set_config('transaction_timeout', '0', true) END;
 
 -- set_transaction --
--- Role, patience for locks and a search path that does not depend on who runs.
+-- Role, patience for locks, a search path that does not depend on who runs, and no timeouts.
 SELECT set_config('role', $1, true),
        set_config('lock_timeout', $2, true),
-       set_config('search_path', 'public', true);
+       set_config('search_path', 'public', true),
+       set_config('statement_timeout', '0', true),
+       set_config('idle_in_transaction_session_timeout', '0', true),
+       CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
+            THEN set_config('transaction_timeout', '0', true) END;
 
 -- set_session --
--- The same, and no timeouts, for a statement that cannot run inside a transaction.
+-- The same for a statement that cannot run inside a transaction.
 SELECT set_config('role', $1, false),
        set_config('lock_timeout', $2, false),
        set_config('search_path', 'public', false),
-       (SELECT count(set_config(name, '0', false)) FROM pg_settings
-        WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout'));
+       set_config('statement_timeout', '0', false),
+       set_config('idle_in_transaction_session_timeout', '0', false),
+       CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
+            THEN set_config('transaction_timeout', '0', false) END;
 
 -- describe_session --
 -- Whose login this is, and which backend serves it.

@@ -113,7 +113,11 @@ class Migrator:
 
     async def look(self, database: str) -> LineState:
         """Where a database stands, read as the owner and right behind a pooler too."""
-        async with self.connect(database) as connection, connection.transaction():
+        async with (
+            self._translated(database),
+            self.connect(database) as connection,
+            connection.transaction(),
+        ):
             await connection.fetch(SQL.set_transaction.text, self.owner_role or "none", "0")
             if not await connection.fetchval(SQL.ledger_exists.text):
                 return LineState(line=self.line.name)

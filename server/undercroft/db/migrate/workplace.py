@@ -38,7 +38,6 @@ class Workplace:
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
         """A transaction under the owner's role, impatient for locks."""
         async with self.connection.transaction():
-            await self.connection.execute(SQL.lift_timeouts.text)
             await self.connection.fetch(
                 SQL.set_transaction.text,
                 self.owner_role or "none",
