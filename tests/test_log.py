@@ -35,7 +35,9 @@ def test_a_value_whose_key_speaks_of_a_secret_is_never_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure("info", "json")
-    structlog.get_logger("x").info("x", password="hunter2", API_KEY="hunter2", database_url="hunter2")
+    structlog.get_logger("x").info(
+        "x", password="hunter2", API_KEY="hunter2", database_url="hunter2"
+    )
     err = capsys.readouterr().err
     assert "hunter2" not in err
     assert err.count("[redacted]") == 3

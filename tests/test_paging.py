@@ -7,14 +7,20 @@ from hypothesis import strategies as st
 from undercroft.errors import InvalidInput, LimitReached
 from undercroft.paging import PAGE_CHARACTERS, decode_cursor, encode_cursor, page_of
 
-json_values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(
-    st.characters(exclude_categories=("Cs",))
+json_values = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=("Cs",)))
 )
 
 
 @given(st.lists(json_values, min_size=1, max_size=5))
 def test_a_cursor_keeps_its_position(position: list[object]) -> None:
-    if any(isinstance(value, float) and value in (float("inf"), -float("inf")) for value in position):
+    if any(
+        isinstance(value, float) and value in (float("inf"), -float("inf")) for value in position
+    ):
         return
     assert decode_cursor(encode_cursor(position), len(position)) == position
 

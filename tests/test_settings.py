@@ -26,9 +26,7 @@ def test_the_file_is_looked_for_in_the_home_that_a_flag_names(tmp_path: Path) ->
     assert load_settings({"home": str(tmp_path)}, {}).pool_budget == 7
 
 
-def test_a_home_with_a_tilde_is_the_users(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_home_with_a_tilde_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert load_settings({"home": "~/u"}, {}).home == tmp_path / "u"
 

@@ -23,7 +23,7 @@ from undercroft.progress import Progress
 INSERT = make_query("insert_note", "INSERT INTO notes (text) VALUES ($1) RETURNING id")
 COUNT = make_query("count_notes", "SELECT count(*) FROM notes")
 WAIT = make_query("wait", "SELECT pg_sleep($1)")
-SECRET = "postgresql://root:hunter2@db.internal/x SELECT * FROM vault /var/lib/secret"  # noqa: S105
+SECRET = "postgresql://root:hunter2@db.internal/x SELECT * FROM vault /var/lib/secret"
 
 
 class Notes:
@@ -212,9 +212,7 @@ async def test_a_read_past_its_deadline_is_ended_in_the_database(
     app: App, project: str, table: Database
 ) -> None:
     boundary = boundary_over(app, timeout=0.2)
-    outcome = await boundary.call(
-        "wait", {"project": project, "seconds": 30}, Caller(actor="ann")
-    )
+    outcome = await boundary.call("wait", {"project": project, "seconds": 30}, Caller(actor="ann"))
     assert outcome.body["code"] == "unavailable"
     outcome = await boundary.call(
         "wait_and_write", {"project": project, "seconds": 30}, Caller(actor="ann")
@@ -322,9 +320,7 @@ async def test_two_projects_with_the_same_root_are_ambiguous(
     other = f"{project_name[:40]}_b"
     await projects.create(other, root="/twice")
     body = (
-        await boundary_over(app).call(
-            "count_notes", {}, Caller(actor="ann", folder=Path("/twice"))
-        )
+        await boundary_over(app).call("count_notes", {}, Caller(actor="ann", folder=Path("/twice")))
     ).body
     assert body["code"] == "invalid_input"
     assert project in body["hint"]

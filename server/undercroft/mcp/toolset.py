@@ -7,6 +7,7 @@ the documentation follow from the function.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,11 +68,14 @@ class Tool:
             for p in self._parameters[1:]
             if p.annotation not in _INJECTED
         }
-        model: type[BaseModel] = create_model(
-            self.name,
-            __config__=_ARGUMENTS,
-            **(own | self._shared_arguments()),  # type: ignore[call-overload]
-        )
+        with warnings.catch_warnings():
+            # An argument may be called `schema`, like a method that pydantic has given up.
+            warnings.filterwarnings("ignore", message="Field name .* shadows an attribute")
+            model: type[BaseModel] = create_model(
+                self.name,
+                __config__=_ARGUMENTS,
+                **(own | self._shared_arguments()),  # type: ignore[call-overload]
+            )
         return model
 
     def _shared_arguments(self) -> dict[str, tuple[type, str]]:
