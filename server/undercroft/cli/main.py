@@ -75,16 +75,20 @@ def make_parser(only: str | None = None) -> argparse.ArgumentParser:
     chosen = [only] if only else COMMANDS
     for module in dict.fromkeys(_MODULES.get(name, name) for name in chosen):
         _module(module).add_parser(commands)
+    if "serve" in commands.choices:
+        for field in fields():
+            # Without a default, since it would win over a flag before the command.
+            _add_flag(commands.choices["serve"], field, default=argparse.SUPPRESS)
     return parser
 
 
-def _add_flag(group: Any, field: Any) -> None:
+def _add_flag(group: Any, field: Any, default: Any = None) -> None:
     flag = "--" + field.name.replace("_", "-")
     text = field.metadata["help"].replace("%", "%%")
     if field.type is bool or field.type == "bool":
-        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=text)
     else:
-        group.add_argument(flag, default=None, metavar="VALUE", help=text)
+        group.add_argument(flag, default=default, metavar="VALUE", help=text)
 
 
 def _module(name: str) -> Any:
