@@ -14,7 +14,7 @@ import asyncpg
 import structlog
 
 from undercroft.db.source import ServerAddress, Source
-from undercroft.db.sqlstate import CONNECTION_REFUSED_STATES, connection_lost, sqlstate
+from undercroft.db.sqlstate import connection_lost, sqlstate
 from undercroft.errors import Forbidden, NotFound, Unavailable, UndercroftError
 
 if TYPE_CHECKING:
@@ -59,14 +59,25 @@ class Connector:
             Forbidden: The server refuses the role or its password.
 
         """
-        self._pass_breaker()
+        probing = self._pass_breaker()
+        try:
+            return await self._watched(database, timeouts)
+        finally:
+            if probing:
+                self._probing = False
+
+    async def _watched(self, database: str, timeouts: PoolLimits) -> asyncpg.Connection:
         try:
             connection = await self._persist(database, timeouts)
+        except _Full:
+            raise Unavailable("PostgreSQL has no free connection.") from None
         except Unavailable:
             self._trip()
             raise
-        finally:
-            self._probing = False
+        except UndercroftError:
+            # A refusal is an answer: the server is there.
+            self._closed_until = 0.0
+            raise
         self._closed_until = 0.0
         return connection
 
@@ -85,9 +96,11 @@ class Connector:
                 with attempt:
                     await self._recover()
                     return await self._attempt(database, timeouts)
-        except _Down as down:
-            raise Unavailable("PostgreSQL does not answer.", hint=down.hint) from None
-        raise Unavailable("PostgreSQL does not answer.")
+        except _Full:
+            raise
+        except _Down:
+            raise _no_answer() from None
+        raise _no_answer()
 
     async def _attempt(self, database: str, timeouts: PoolLimits) -> asyncpg.Connection:
         if self._known is None:
@@ -140,18 +153,16 @@ class Connector:
         await asyncio.shield(self._recovery)
         self._known = await self._source.address()
 
-    def _pass_breaker(self) -> None:
+    def _pass_breaker(self) -> bool:
+        """Whether the caller is the one that probes a server which was down."""
         now = asyncio.get_running_loop().time()
         if self._closed_until == 0.0:
-            return
+            return False
         if now < self._closed_until or self._probing:
             wait = max(self._closed_until - now, 0.1)
-            raise Unavailable(
-                "PostgreSQL does not answer.",
-                hint="`undercroft doctor` tells why.",
-                data={"retry_after_seconds": round(wait, 1)},
-            )
+            raise _no_answer({"retry_after_seconds": round(wait, 1)})
         self._probing = True
+        return True
 
     def _trip(self) -> None:
         pause = PAUSE * (1 + random.random())  # noqa: S311 - jitter, not a secret
@@ -159,25 +170,30 @@ class Connector:
         log.warning("postgresql_unavailable", pause_seconds=round(pause, 1))
 
 
-class _Down(Exception):  # noqa: N818 - a state, not an error of ours
+class _Down(Exception):
     """The server took no connection; trying again may help."""
 
-    def __init__(self, hint: str) -> None:
-        super().__init__(hint)
-        self.hint = hint
+
+class _Full(_Down):
+    """The server answers, and has no connection free."""
+
+
+def _no_answer(data: dict[str, Any] | None = None) -> Unavailable:
+    return Unavailable(
+        "PostgreSQL does not answer.", hint="`undercroft doctor` tells why.", data=data
+    )
 
 
 def _refusal(error: BaseException) -> Exception:
     state = sqlstate(error)
-    if state in CONNECTION_REFUSED_STATES or (not state and connection_lost(error)):
-        full = state == "53300"
-        return _Down("It has no free connection." if full else "`undercroft doctor` tells why.")
+    if state == "53300":
+        return _Full()
     if state == "3D000":
         return NotFound("The project's database does not exist.", hint="Run `undercroft doctor`.")
     if state in ("28000", "28P01", "42501"):
         return Forbidden("PostgreSQL refuses the server's role.", hint="Run `undercroft doctor`.")
     if state == "55000":
         return NotFound("The project is archived, or being dropped.", hint="See list_projects.")
-    if state.startswith(("08", "57")):
-        return _Down("`undercroft doctor` tells why.")
-    return error if isinstance(error, UndercroftError) else Unavailable("PostgreSQL refused us.")
+    if state.startswith(("08", "57")) or (not state and connection_lost(error)):
+        return _Down()
+    return Unavailable("PostgreSQL refused us.")

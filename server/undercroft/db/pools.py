@@ -18,8 +18,8 @@ import structlog
 
 from undercroft.db.budget import Budget, Waiter
 from undercroft.db.connector import Connector
-from undercroft.db.sqlstate import DRIVER_ERRORS
-from undercroft.errors import LimitReached, NotFound, Unavailable
+from undercroft.db.sqlstate import DRIVER_ERRORS, connection_lost
+from undercroft.errors import LimitReached, NotFound, OutcomeUnknown, Unavailable
 
 if TYPE_CHECKING:
     import asyncpg
@@ -68,6 +68,7 @@ class Pool:
         self._generation = 0
         self._closing = False
         self._retiring: set[asyncio.Task[None]] = set()
+        self._abandoned: set[asyncio.Task[_Held]] = set()
         self._cache: dict[type, Any] = {}
         budget.bidders[self] = None
 
@@ -106,12 +107,11 @@ class Pool:
         held = await self._acquire()
         try:
             yield held.connection
-        except (asyncio.CancelledError, TimeoutError):
-            # What the server does with a cut-off statement is unknown: never reuse the session.
-            self._retire(held)
-            raise
-        except BaseException:
-            self._release(held)
+        except BaseException as error:
+            if _spoils(error):
+                self._retire(held)
+            else:
+                self._release(held)
             raise
         else:
             self._release(held)
@@ -150,16 +150,35 @@ class Pool:
     def _withdraw(self, waiter: Waiter) -> None:
         with suppress(ValueError):
             self.waiters.remove(waiter)
-        if not waiter.turn.done() or waiter.turn.cancelled():
+        turn = waiter.turn
+        if not turn.done() or turn.cancelled() or turn.exception() is not None:
             return
-        got = waiter.turn.result()
+        got = turn.result()
         if isinstance(got, _Held):
             self._release(got)
         else:
             self._forget()
 
     async def _open(self) -> _Held:
-        """Open a connection in the budget slot that the caller has taken."""
+        """Open a connection in the budget slot that the caller has taken.
+
+        A caller that gives up leaves the half-open session to the pool: cut off, it would live on
+        in the server for a moment after its slot is free.
+        """
+        opening = asyncio.get_running_loop().create_task(self._connect())
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self._abandoned.add(opening)
+            opening.add_done_callback(self._adopt)
+            raise
+
+    def _adopt(self, opening: asyncio.Task[_Held]) -> None:
+        self._abandoned.discard(opening)
+        if not opening.cancelled() and opening.exception() is None:
+            self._release(opening.result())
+
+    async def _connect(self) -> _Held:
         try:
             connection = await self._connector.connect(self.database, self.limits)
         except NotFound:
@@ -178,9 +197,8 @@ class Pool:
         held.last_used = self.last_used = self._budget.clock()
         held.uses += 1
         worn = held.uses >= self.limits.max_queries or held.generation != self._generation
-        if connection.is_closed() or connection.is_in_transaction() or worn or self._closing:
-            self._retire(held)
-        elif self._budget.rival(self):
+        spent = worn or connection.is_closed() or connection.is_in_transaction()
+        if spent or self._closing or self._budget.rival(self):
             self._retire(held)
         else:
             self._keep(held)
@@ -240,13 +258,22 @@ class Pool:
 
     async def drain(self) -> None:
         """Close what is idle and forget what is cached; the next use begins anew."""
+        await self._await_abandoned()
         self.expire()
         self._cache.clear()
         await asyncio.gather(*self._retiring, return_exceptions=True)
 
+    async def _await_abandoned(self) -> None:
+        """Let openings that nobody waits for come to their end."""
+        if self._abandoned:
+            _, slow = await asyncio.wait(self._abandoned, timeout=CLOSE_TIMEOUT)
+            for opening in slow:
+                opening.cancel()
+
     async def close(self) -> None:
         """Close every connection that is not in use; those in use end when released."""
         self._closing = True
+        await self._await_abandoned()
         while self._idle:
             self.close_idle()
         for waiter in self.waiters:
@@ -255,6 +282,13 @@ class Pool:
         self.waiters.clear()
         await asyncio.gather(*self._retiring, return_exceptions=True)
         self._budget.bidders.pop(self, None)
+
+
+def _spoils(error: BaseException) -> bool:
+    """Whether nobody knows what the session is at: cut off in mid-statement, or out of step."""
+    if isinstance(error, asyncio.CancelledError | TimeoutError | Unavailable | OutcomeUnknown):
+        return True
+    return isinstance(error, DRIVER_ERRORS) and connection_lost(error)
 
 
 class Pools:
@@ -293,7 +327,7 @@ class Pools:
 
     @asynccontextmanager
     async def dedicated(self, database: str) -> AsyncIterator[asyncpg.Connection]:
-        """A connection of its own for administration, closed afterwards; it counts in the budget."""
+        """A connection of its own for administration, closed afterwards; the budget counts it."""
         limits = PoolLimits(
             minimum=0,
             maximum=2,

@@ -60,18 +60,26 @@ async def prepare_roles(connection: asyncpg.Connection) -> Roles:
     )
     if roles.separate:
         owner = quote_ident(roles.owner)
-        # Two servers that start together both try; the second one's CREATE finds it there.
-        await connection.execute(
-            f"DO $$ BEGIN CREATE ROLE {owner} NOLOGIN;"  # noqa: S608 - a quoted identifier
-            " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-        )
         options = roles.membership(inherit=False)
-        await connection.execute(f"GRANT {owner} TO {quote_ident(login)}{options}")
+        # The lock holds within one database; another server may have its home in another one.
+        await grant(
+            connection,
+            f"DO $$ BEGIN CREATE ROLE {owner} NOLOGIN;"
+            " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;"
+            f"GRANT {owner} TO {quote_ident(login)}{options}",
+        )
     return roles
 
 
+async def grant(connection: asyncpg.Connection, statements: str) -> None:
+    """Grant rights in one transaction, while no other server grants any in this database."""
+    async with connection.transaction():
+        await connection.execute(SQL.lock_grants.text)
+        await connection.execute(statements)
+
+
 def admission(database: str, roles: Roles) -> str:
-    """Statements that let the login and the owner of all tables into a database, and nobody else."""
+    """Statements that let the login and the tables' owner into a database, and nobody else."""
     name, login, owner = (quote_ident(part) for part in (database, roles.login, roles.owner))
     return (
         f"REVOKE ALL ON DATABASE {name} FROM PUBLIC;"

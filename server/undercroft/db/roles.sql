@@ -8,3 +8,7 @@ SELECT current_user::text AS login,
        EXISTS (SELECT FROM pg_roles owner WHERE owner.rolname = login.rolname || '_owner') AS has_owner
 FROM pg_roles login
 WHERE login.rolname = current_user;
+
+-- lock_grants --
+-- Servers that start together grant one after the other: two at once would fail on the same row.
+SELECT pg_advisory_xact_lock(hashtextextended('undercroft.grants', 0));

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -16,13 +16,17 @@ from undercroft.db.migrate.files import digest, load_line
 from undercroft.db.migrate.runner import Migrator
 from undercroft.db.pools import PoolLimits, Pools
 from undercroft.db.queries import quote_ident
-from undercroft.db.roles import Roles, admission, prepare_roles, settlement
+from undercroft.db.roles import Roles, admission, grant, prepare_roles, settlement
+from undercroft.db.sqlstate import DRIVER_ERRORS, translate
 from undercroft.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from undercroft.settings import Settings
 
 log = structlog.get_logger("undercroft.schemas")
+
+MIGRATING_AT_ONCE = 2
+"""Each holds two connections: twenty at once, each waiting for its second, would wait for ever."""
 
 Furnish = Callable[[Database], Awaitable[None]]
 """Puts what every project has from the start into its database; idempotent and cheap."""
@@ -40,6 +44,7 @@ class Schemas:
         self._furnish = furnish
         self._roles: Roles | None = None
         self._roles_lock = asyncio.Lock()
+        self._migrating = asyncio.Semaphore(MIGRATING_AT_ONCE)
         self.registry_line = load_line("registry")
         self.project_line = load_line("project")
 
@@ -81,9 +86,17 @@ class Schemas:
         """Who owns what on this server; the owner role is made on first asking."""
         async with self._roles_lock:
             if self._roles is None:
-                async with self._pools.dedicated(self._maintenance) as connection:
+                async with self._administration(self._maintenance) as connection:
                     self._roles = await prepare_roles(connection)
         return self._roles
+
+    @asynccontextmanager
+    async def _administration(self, database: str) -> AsyncIterator[asyncpg.Connection]:
+        try:
+            async with self._pools.dedicated(database) as connection:
+                yield connection
+        except DRIVER_ERRORS as error:
+            raise translate(error, in_doubt=False) from None
 
     async def migrator(self, line: str) -> Migrator:
         """What moves databases along that line."""
@@ -112,25 +125,24 @@ class Schemas:
                 f"The database {database} is older than this version of Undercroft.",
                 hint="Run `undercroft migrate up`, or set UNDERCROFT_AUTO_MIGRATE=true.",
             )
-        outcome = await (await self.migrator(line)).up(database)
+        async with self._migrating:
+            if line == "registry":
+                # Whoever made it may have died before it was opened to the owner of its tables.
+                await self._settle(database)
+            outcome = await (await self.migrator(line)).up(database)
         pool.expire()
         log.info("migrated", database=database, steps=len(outcome.steps))
 
     async def _make_registry(self, name: str) -> None:
-        roles = await self.roles()
-        async with self._pools.dedicated(self._maintenance) as connection:
+        async with self._administration(self._maintenance) as connection:
             # Another server may make it in the same moment.
             with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
                 await connection.execute(f"CREATE DATABASE {quote_ident(name)}")
-            await connection.execute(admission(name, roles))
-        await self._settle(name)
 
     async def _settle(self, database: str) -> None:
         roles = await self.roles()
-        if roles.separate:
-            async with self._pools.dedicated(database) as connection:
-                await connection.execute(settlement(roles))
-                await connection.execute(admission(database, roles))
+        async with self._administration(database) as connection:
+            await grant(connection, f"{admission(database, roles)};{settlement(roles)}")
 
 
 def _limits(settings: Settings, kind: str) -> PoolLimits:

@@ -57,6 +57,8 @@ _STATES: Mapping[str, tuple[Kind, str, str]] = {
     "3D000": (NotFound, "The project's database does not exist.", "Run `undercroft doctor`."),
     "40001": (Unavailable, "Another change at the same moment got in the way.", ""),
     "40P01": (Unavailable, "Another change at the same moment got in the way.", ""),
+    "42710": (Unavailable, "Another process is making the same.", ""),
+    "42P04": (Unavailable, "Another process is making the same database.", ""),
     "42501": (Forbidden, "The server's role lacks a right in PostgreSQL.", "`undercroft doctor`"),
     "53100": (LimitReached, "The disk of the database is full.", "Free some space."),
     "53200": (LimitReached, "The database is out of memory.", ""),
@@ -67,11 +69,10 @@ _STATES: Mapping[str, tuple[Kind, str, str]] = {
     "55P03": (Unavailable, "Another session holds a lock on it.", ""),
     "57014": (LimitReached, "The statement took too long and was stopped.", "Ask for less."),
     "57P03": (Unavailable, "PostgreSQL is starting up.", ""),
+    "57P04": (NotFound, "The database was dropped.", "See list_projects."),
 }
 
 _CONNECTION_LOST = ("08", "57P01", "57P02", "57P05")
-CONNECTION_REFUSED_STATES = ("57P03", "53300")
-"""The server answered, but took no connection: surely nothing was sent."""
 
 
 def sqlstate(error: BaseException) -> str:

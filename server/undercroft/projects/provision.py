@@ -16,7 +16,7 @@ import structlog
 
 from undercroft.db.queries import load_queries, quote_ident
 from undercroft.db.roles import Roles, admission
-from undercroft.errors import Conflict, LimitReached, Unavailable
+from undercroft.errors import Unavailable
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -27,6 +27,9 @@ log = structlog.get_logger("undercroft.projects")
 
 LOCK_PATIENCE = 30.0
 """Seconds to wait for another process that works on the same project's database."""
+
+AT_ONCE = 2
+"""Each holds up to three connections to the registry: more at once could all wait for a third."""
 
 
 class ProjectSchema(Protocol):
@@ -49,12 +52,13 @@ class Provisioner:
         self._registry = registry
         self._pools = pools
         self._schema = schema
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def complete(self, name: str) -> None:
         """Carry a project from `creating` to `ready`, wherever an earlier try has stopped."""
         database = f"project_{name}"
         template = await self._schema.template_name()
-        async with self._locked(name) as registry:
+        async with self._turns, self._locked(name) as registry:
             project = await registry.fetch_row(SQL.get_project, name)
             if project is None or project["state"] != "creating":
                 return
@@ -119,7 +123,7 @@ class Provisioner:
     async def close(self, name: str) -> None:
         """Let nobody into the database of an archived project."""
         database = f"project_{name}"
-        async with self._locked(name) as registry:
+        async with self._turns, self._locked(name) as registry:
             project = await registry.fetch_row(SQL.get_project, name)
             if project is None or project["state"] != "archived":
                 return
@@ -132,7 +136,7 @@ class Provisioner:
     async def open(self, name: str) -> None:
         """Let users into a project's database again."""
         database = quote_ident(f"project_{name}")
-        async with self._locked(name) as registry:
+        async with self._turns, self._locked(name) as registry:
             await self._registry.execute_text(
                 f"ALTER DATABASE {database} WITH ALLOW_CONNECTIONS true"
             )
@@ -142,7 +146,7 @@ class Provisioner:
         """Destroy the database of a project in the state `dropping`, then forget the project."""
         database = f"project_{name}"
         await self._pools.forget(database)
-        async with self._locked(name) as registry:
+        async with self._turns, self._locked(name) as registry:
             project = await registry.fetch_row(SQL.get_project, name)
             if project is None or project["state"] != "dropping":
                 return
@@ -161,8 +165,8 @@ class Provisioner:
             name, state = row["name"], row["state"]
             try:
                 await self._settle(name, state, has_database=row["has_database"])
-            except (Unavailable, LimitReached, Conflict) as error:
-                log.warning("project_unsettled", project=name, state=state, error=error.code)
+            except Exception as error:
+                log.warning("project_unsettled", project=name, state=state, exc_info=error)
 
     async def _settle(self, name: str, state: str, *, has_database: bool) -> None:
         if state == "creating":

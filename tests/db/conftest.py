@@ -1,0 +1,182 @@
+"""Pools over the running server, databases of a test's own, and a watcher that counts sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import pytest
+
+from undercroft.app.ground import source_of
+from undercroft.db.connector import Connector
+from undercroft.db.database import Database
+from undercroft.db.pools import PoolLimits, Pools
+from undercroft.db.queries import make_query
+from undercroft.settings import Settings
+
+Connect = Callable[[str], Awaitable[asyncpg.Connection]]
+
+
+@pytest.fixture
+def limits() -> PoolLimits:
+    return PoolLimits(
+        minimum=0,
+        maximum=5,
+        idle=600.0,
+        command_timeout=20.0,
+        acquire_timeout=20.0,
+        max_queries=50_000,
+    )
+
+
+@pytest.fixture
+async def admin(connect: Connect, server: Settings) -> asyncpg.Connection:
+    """A bare connection beside the pools, which it does not count."""
+    return await connect(source_of(server)[1])
+
+
+@pytest.fixture
+async def new_database(admin: asyncpg.Connection) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """Make empty databases, dropped after the test."""
+    made: list[str] = []
+
+    async def make() -> str:
+        name = f"t_{uuid.uuid4().hex[:12]}"
+        await admin.execute(f"CREATE DATABASE {name}")
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def new_pools(server: Settings) -> AsyncIterator[Callable[[int], Pools]]:
+    """Make pools with a budget, closed after the test."""
+    source, _ = source_of(server)
+    made: list[Pools] = []
+
+    def make(budget: int = 20) -> Pools:
+        made.append(Pools(Connector(source), budget))
+        return made[-1]
+
+    yield make
+    for pools in made:
+        await pools.close()
+    await source.close()
+
+
+@dataclass(kw_only=True)
+class Sessions:
+    """The sessions of some databases as PostgreSQL sees them.
+
+    One look at pg_stat_activity is no instant: it may show a session that ends and the one that
+    takes its place. Sessions seen in two looks in a row did exist together between them.
+    """
+
+    admin: asyncpg.Connection
+    databases: list[str]
+    most: int = 0
+    looks: int = 0
+    pids: set[int] = field(default_factory=set)
+    _last: set[tuple[Any, ...]] = field(default_factory=set)
+
+    async def now(self, condition: str = "true") -> int:
+        rows = await self.admin.fetch(
+            "SELECT pid, backend_start FROM pg_stat_activity WHERE datname = ANY ($1) "
+            f"AND backend_type = 'client backend' AND {condition}",
+            self.databases,
+        )
+        seen = {tuple(row) for row in rows}
+        self.pids |= {row["pid"] for row in rows}
+        self.most = max(self.most, len(seen & self._last))
+        self.looks += 1
+        self._last = seen
+        return len(rows)
+
+    async def until(self, count: int, condition: str = "true") -> None:
+        """Wait until exactly so many sessions meet the condition."""
+        async with asyncio.timeout(20):
+            while await self.now(condition) != count:
+                await asyncio.sleep(0.005)
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[Sessions]:
+        """Look again and again for the length of the block."""
+
+        async def look() -> None:
+            while True:
+                await self.now()
+
+        looking = asyncio.create_task(look())
+        try:
+            yield self
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+
+@pytest.fixture
+async def sessions(connect: Connect, server: Settings) -> Callable[..., Awaitable[Sessions]]:
+    async def watch(*databases: str) -> Sessions:
+        return Sessions(admin=await connect(source_of(server)[1]), databases=list(databases))
+
+    return watch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """A database with one table, its pool, and the means to look at it from outside."""
+
+    database: Database
+    pools: Pools
+    name: str
+    outside: asyncpg.Connection
+    sessions: Sessions
+
+    async def write(self, value: str, *, through: Database | None = None) -> None:
+        insert = make_query("insert_note", "INSERT INTO note (text) VALUES ($1)")
+        await (through or self.database).execute(insert, value)
+
+    async def notes(self) -> list[str]:
+        return [row[0] for row in await self.outside.fetch("SELECT text FROM note ORDER BY text")]
+
+    async def kill(self, condition: str = "true") -> int:
+        """End the pool's sessions from outside; how many there were."""
+        await self.sessions.now()
+        count: int = await self.outside.fetchval(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            f"WHERE datname = $1 AND pid <> pg_backend_pid() AND {condition}",
+            self.name,
+        )
+        return count
+
+
+@pytest.fixture
+async def desk(
+    new_database: Callable[[], Awaitable[str]],
+    new_pools: Callable[..., Pools],
+    sessions: Callable[..., Awaitable[Sessions]],
+    limits: PoolLimits,
+    connect: Connect,
+) -> Desk:
+    name = await new_database()
+    outside = await connect(name)
+    await outside.execute(
+        "CREATE TABLE note (text text PRIMARY KEY, number int CHECK (number > 0))"
+    )
+    pools = new_pools()
+    database = Database(pools.pool(name, limits), actor="test")
+    watcher = await sessions(name)
+    return Desk(database=database, pools=pools, name=name, outside=outside, sessions=watcher)
+
+
+@pytest.fixture
+def query() -> Callable[[str], Any]:
+    return lambda text: make_query("test", text)
