@@ -18,7 +18,9 @@ import pytest
 from undercroft.db.embedded import EmbeddedPostgres
 from undercroft.db.source import ServerAddress
 
-SERVER = str(Path(__file__).parents[3] / "server")
+SERVER = os.pathsep.join(
+    [str(Path(__file__).parents[3] / "server"), os.environ.get("PYTHONPATH", "")]
+)
 # A process that uses the server: it joins, says so, obeys one word, and ends.
 USER = """
 import asyncio, json, os, signal, sys

@@ -86,7 +86,7 @@ def _stop_if_deserted(postmaster: int, order: dict[str, Any], before: int) -> bo
     if deserted and before:
         os.kill(postmaster, signal.SIGINT)
         os.waitpid(postmaster, 0)
-        _remove(order["socket_folder"])
+        _remove(order["clear_away"])
         sys.exit()
     for descriptor in (users, start):
         if descriptor is not None:

@@ -61,6 +61,10 @@ class Layout:
         """What the last start said before it had a log."""
         return self.folder / "start.log"
 
+    def is_elsewhere(self, sockets: Path) -> bool:
+        """Tell whether the socket's folder lies among temporary files, to be cleared away."""
+        return sockets.parent != self.base
+
     def data_folders(self) -> list[Path]:
         """List the data of every major version that is here, links followed."""
         return data_folders(self.folder)

@@ -243,8 +243,9 @@ class Lifecycle:
                 raise Unavailable("PostgreSQL has been told to stop and is still at it.")
             time.sleep(POLL / 2)
         # Under start.lock, so that nobody is about to put a socket there.
-        with suppress(OSError):
-            found.socket_folder.rmdir()
+        if layout.is_elsewhere(found.socket_folder):
+            with suppress(OSError):
+                found.socket_folder.rmdir()
         return True
 
 

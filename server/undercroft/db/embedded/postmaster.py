@@ -164,7 +164,7 @@ class Launch:
             "start_lock": str(layout.start_lock),
             "users_lock": str(layout.users_lock),
             "keep": str(layout.keep),
-            "socket_folder": str(sockets),
+            "clear_away": str(sockets) if layout.is_elsewhere(sockets) else "",
             "interval": interval,
             "pid_file": str(data / "postmaster.pid"),
             "pipe": pipe,
