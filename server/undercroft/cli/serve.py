@@ -29,9 +29,9 @@ def run(_args: argparse.Namespace, settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> None:
     from undercroft.app.app import TOOLSETS, open_app  # noqa: PLC0415
+    from undercroft.mcp.lifetime import leave  # noqa: PLC0415
     from undercroft.mcp.resources import Shelf  # noqa: PLC0415
     from undercroft.mcp.server import Server  # noqa: PLC0415
-    from undercroft.mcp.transport import leave, serve_http, serve_stdio  # noqa: PLC0415
 
     async with open_app(settings) as app:
         server = Server(
@@ -44,8 +44,11 @@ async def _serve(settings: Settings) -> None:
         gc.freeze()
         gc.enable()
         if settings.transport == "stdio":
+            from undercroft.mcp.stdio import serve_stdio  # noqa: PLC0415
+
             await serve_stdio(server, app.boundary, settings)
         else:
+            from undercroft.mcp.http import serve_http  # noqa: PLC0415 - 250 ms that stdio saves
+
             await serve_http(server, app.boundary, settings)
-    if settings.transport == "stdio":
-        leave()
+    leave()

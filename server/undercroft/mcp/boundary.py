@@ -63,6 +63,8 @@ class Boundary:
     timeout: float
     """Deadline of a call in seconds."""
     in_flight: int = 0
+    closing: bool = False
+    """Whether the server is about to end and takes no further calls."""
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def call(self, name: str, arguments: Mapping[str, Any], caller: Caller) -> Outcome:
@@ -82,7 +84,7 @@ class Boundary:
             failure = OutcomeUnknown("The call was cancelled.")
             raise
         except Exception as error:
-            log.error("internal_error", call_id=call_id, tool=name[:64], exc_info=error)
+            log.exception("internal_error", call_id=call_id, tool=name[:64], exc_info=error)
             failure = Internal("The server made a mistake.")
             outcome = _failed(failure, call_id, call)
         finally:
@@ -92,6 +94,10 @@ class Boundary:
     def _admit(
         self, call_id: str, name: str, arguments: Mapping[str, Any], caller: Caller
     ) -> _Call:
+        if self.closing:
+            raise Unavailable(
+                "The server is shutting down.", hint="Nothing was changed. Reconnect."
+            )
         tool = self.catalog.tools.get(name)
         if tool is None:
             if name in self.hidden:
@@ -151,7 +157,7 @@ class Boundary:
         }
         return as_object(await call.tool.body(service, **call.arguments, **extra))
 
-    def _finish(  # noqa: PLR0913 - the parts of one log line
+    def _finish(  # noqa: PLR0913, PLR0917 - the parts of one log line
         self,
         call_id: str,
         name: str,
@@ -173,6 +179,10 @@ class Boundary:
             outcome=failure.code if failure else "ok",
             ms=round((time.perf_counter() - started) * 1000, 2),
         )
+
+    def refuse(self) -> None:
+        """Take no further calls; those in flight go on."""
+        self.closing = True
 
     async def drain(self, within: float) -> bool:
         """Wait for calls in flight to finish, at most `within` seconds; whether all did."""

@@ -20,7 +20,7 @@ from undercroft.paging import decode_cursor, encode_cursor
 
 if TYPE_CHECKING:
     from undercroft.mcp.boundary import Boundary
-    from undercroft.mcp.call import Caller, Outcome
+    from undercroft.mcp.call import Caller
     from undercroft.mcp.toolset import Prompt, ResourceTemplate, Toolset
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
@@ -33,6 +33,7 @@ class Shelf:
         toolsets = list(toolsets)
         self._boundary = boundary
         self._templates = [r for toolset in toolsets for r in toolset.resources]
+        self._patterns = [(_pattern(template.uri), template) for template in self._templates]
         self._completions = {k: v for t in toolsets for k, v in t.completions.items()}
         self.prompts: list[Prompt] = [p for toolset in toolsets for p in toolset.prompts]
 
@@ -48,7 +49,7 @@ class Shelf:
             for template in self._templates
         ]
 
-    async def list(self, caller: Caller) -> list[MCPResource]:
+    async def resources(self, caller: Caller) -> list[MCPResource]:
         """The resources of the caller's own project; none where no project follows."""
         try:
             opened = await self._boundary.directory.open("", caller.folder)
@@ -79,9 +80,8 @@ class Shelf:
             NotFound: No template fits the URI, or it names what does not exist.
 
         """
-        for template in self._templates:
-            match = _pattern(template.uri).fullmatch(uri)
-            if match:
+        for pattern, template in self._patterns:
+            if match := pattern.fullmatch(uri):
                 values = {name: unquote(value) for name, value in match.groupdict().items()}
                 return await self._read(template, values, caller)
         raise NotFound(f"There is no resource {uri[:100]!r}.")
@@ -96,12 +96,12 @@ class Shelf:
         refuse_oversize(text)
         return text
 
-    def touched_by(self, outcome: Outcome) -> list[str]:
-        """The resources that a write may have changed: those of its project alone."""
-        if outcome.project is None:
-            return []
-        values = {"project": outcome.project}
-        return [_fill(t.uri, values) for t in self._templates if len(_VARIABLE.findall(t.uri)) == 1]
+    def project_of(self, uri: str) -> str | None:
+        """The project that a resource belongs to; None: we have no such kind of resource."""
+        for pattern, _ in self._patterns:
+            if match := pattern.fullmatch(uri):
+                return unquote(match["project"])
+        return None
 
     async def complete(
         self, argument: str, prefix: str, given: Mapping[str, str], caller: Caller

@@ -7,16 +7,20 @@ methods are overridden; the two private hooks that this needs stand here alone.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ResourceNotFoundError
-from mcp.server.subscriptions import ResourceUpdated
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+from mcp.shared.exceptions import MCPError
 from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
     CallToolResult,
     CompleteRequestParams,
     CompleteResult,
@@ -27,6 +31,8 @@ from mcp_types import (
     PromptArgument,
     PromptMessage,
     SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
     TextContent,
     ToolAnnotations,
     UnsubscribeRequestParams,
@@ -38,10 +44,10 @@ from mcp_types import Tool as MCPTool
 from pydantic_core import to_json
 
 from undercroft import __version__
-from undercroft.errors import UndercroftError
+from undercroft.errors import InvalidInput, NotFound, UndercroftError
 from undercroft.mcp.call import Caller, Outcome
 from undercroft.mcp.resources import Shelf
-from undercroft.mcp.subscriptions import Subscribers
+from undercroft.mcp.subscriptions import Followers
 
 if TYPE_CHECKING:
     from undercroft.mcp.boundary import Boundary
@@ -50,19 +56,25 @@ if TYPE_CHECKING:
 INSTRUCTIONS = """\
 Undercroft keeps a private PostgreSQL database per software project.
 
-Project: calls find it by the working folder; otherwise pass `project`. No project yet: create_project.
-Records: a record has a type (JSON Schema). list_entity_types shows what exists (task and vendor are \
-built in), get_entity_type a schema, define_entity_type makes or changes one. create_entity stores a \
-record; create_entities and update_entities do up to 500, all or none.
-Changing: every record has a `version`. update_entity, delete_entity, restore_entity and undo take the \
-version that you read. On `conflict` somebody was faster: read again, decide again, and send the new version.
-Finding: query_entities filters with `where`, e.g. {"status":"pending","due_date":{"lt":"2026-12-01T00:00:00Z"}}, \
-sorts and pages: pass next_cursor back unchanged. Name `fields` to save tokens.
+Project: calls find it by the working folder; otherwise pass `project`. No project yet: \
+create_project.
+Records: a record has a type (JSON Schema). list_entity_types shows what exists (task and vendor \
+are built in), get_entity_type a schema, define_entity_type makes or changes one. create_entity \
+stores a record; create_entities and update_entities do up to 500, all or none.
+Changing: every record has a `version`. update_entity, delete_entity, restore_entity and undo \
+take the version that you read. On `conflict` somebody was faster: read again, decide again, and \
+send the new version.
+Finding: query_entities filters with `where`, e.g. \
+{"status":"pending","due_date":{"lt":"2026-12-01T00:00:00Z"}}, sorts and pages: pass next_cursor \
+back unchanged. Name `fields` to save tokens.
 Nothing is lost: delete is soft, get_entity_history shows who changed what, undo goes back.
-Retries: give writes an `idempotency_key`; after `outcome_unknown` or a lost answer send the same call \
-with the same key: it happens once.
+Retries: give writes an `idempotency_key`; after `outcome_unknown` or a lost answer send the same \
+call with the same key: it happens once.
 Errors have code, message, hint and retryable. Follow the hint.\
 """
+
+T = TypeVar("T")
+log = structlog.get_logger("undercroft.server")
 
 PAGE = 100
 """Items of one page of a protocol list."""
@@ -72,30 +84,42 @@ class Server(MCPServer[Any]):
     """The MCP face of the boundary."""
 
     def __init__(self, boundary: Boundary, shelf: Shelf, *, actor: str, transport: str) -> None:
+        bus = InMemorySubscriptionBus()
         super().__init__(
-            "undercroft", title="Undercroft", version=__version__, instructions=INSTRUCTIONS
+            "undercroft",
+            title="Undercroft",
+            version=__version__,
+            instructions=INSTRUCTIONS,
+            subscriptions=bus,
         )
         self._boundary = boundary
         self._shelf = shelf
-        self._actor = actor
+        self._actor = printable(actor)
         self._transport = transport
         self._folder = Path.cwd() if transport == "stdio" else None
-        self._subscribers = Subscribers()
+        self._nobody = Caller(actor=self._actor or "mcp", folder=self._folder, transport=transport)
+        self._followers = Followers(lambda uri: shelf.read(uri, self._nobody), bus)
+        self._listener = ListenHandler(bus)
         self._tools = [describe(tool) for tool in boundary.catalog]
         self._add_handlers()
 
     def _add_handlers(self) -> None:
-        """What MCPServer does not offer to set: completion, legacy subscriptions, paged lists."""
+        """What MCPServer does not offer to set: completion, subscriptions, paged lists."""
         add = self.lowlevel.add_request_handler
         add("completion/complete", CompleteRequestParams, self._complete)
         add("resources/subscribe", SubscribeRequestParams, self._subscribe)
         add("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
         add("resources/list", PaginatedRequestParams, self._list_resources)
+        add("subscriptions/listen", SubscriptionsListenRequestParams, self._listen)
 
     @property
     def lowlevel(self) -> Any:
         """The protocol engine inside MCPServer (private there; a test guards it)."""
         return self._lowlevel_server
+
+    def end_subscriptions(self) -> None:
+        """Tell every listener that its stream ends here."""
+        self._listener.close()
 
     async def list_tools(self) -> list[MCPTool]:
         """The tools of the chosen toolsets."""
@@ -106,8 +130,8 @@ class Server(MCPServer[Any]):
     ) -> CallToolResult:
         """Pass a call to the boundary."""
         outcome = await self._boundary.call(name, arguments, self._caller(context))
-        if outcome.wrote and not outcome.failed:
-            await self._announce(outcome)
+        if outcome.wrote:
+            self._announce(outcome)
         return CallToolResult(
             content=[TextContent(type="text", text=outcome.text)],
             structured_content=outcome.body,
@@ -116,7 +140,7 @@ class Server(MCPServer[Any]):
 
     def _caller(self, context: Context[Any, Any] | None) -> Caller:
         if context is None:
-            return Caller(actor=self._actor or "mcp", folder=self._folder, transport=self._transport)
+            return self._nobody
         return Caller(
             actor=self._actor or _client_name(context),
             folder=self._folder,
@@ -124,14 +148,12 @@ class Server(MCPServer[Any]):
             transport=self._transport,
         )
 
-    async def _announce(self, outcome: Outcome) -> None:
-        for uri in self._shelf.touched_by(outcome):
-            await self._subscriptions.publish(ResourceUpdated(uri=uri))
-            await self._subscribers.tell(uri)
+    def _announce(self, outcome: Outcome) -> None:
+        self._followers.touched(lambda uri: self._shelf.project_of(uri) == outcome.project)
 
     async def list_resources(self) -> list[MCPResource]:
         """The resources of the project that the working folder belongs to."""
-        return await self._shelf.list(self._caller(None))
+        return await self._shelf.resources(self._nobody)
 
     async def list_resource_templates(self) -> list[MCPTemplate]:
         """Every kind of resource."""
@@ -141,10 +163,7 @@ class Server(MCPServer[Any]):
         self, uri: Any, context: Context[Any, Any] | None = None
     ) -> Iterable[ReadResourceContents]:
         """Read a resource by its URI."""
-        try:
-            text = await self._shelf.read(str(uri), self._caller(context))
-        except UndercroftError as error:
-            raise ResourceNotFoundError(f"{error.message} {error.hint}".strip()) from None
+        text = await self._answered(self._shelf.read(str(uri), self._caller(context)))
         return [ReadResourceContents(content=text, mime_type="application/json")]
 
     async def list_prompts(self) -> list[MCPPrompt]:
@@ -155,32 +174,72 @@ class Server(MCPServer[Any]):
         self,
         name: str,
         arguments: dict[str, Any] | None = None,
-        context: Context[Any, Any] | None = None,
+        context: Context[Any, Any] | None = None,  # noqa: ARG002 - the library's signature
     ) -> GetPromptResult:
         """Fill in a prompt."""
-        prompt, text = self._shelf.fill(name, arguments or {})
+        return await self._answered(self._fill(name, arguments or {}))
+
+    async def _fill(self, name: str, arguments: dict[str, str]) -> GetPromptResult:
+        prompt, text = self._shelf.fill(name, arguments)
         message = PromptMessage(role="user", content=TextContent(type="text", text=text))
         return GetPromptResult(description=prompt.description, messages=[message])
 
     async def _complete(self, _context: Any, params: CompleteRequestParams) -> CompleteResult:
         given = dict((params.context.arguments or {}) if params.context else {})
-        values = await self._shelf.complete(
-            params.argument.name, params.argument.value, given, self._caller(None)
+        values = await self._answered(
+            self._shelf.complete(params.argument.name, params.argument.value, given, self._nobody)
         )
-        return CompleteResult(
-            completion=Completion(values=values[:PAGE], has_more=len(values) > PAGE)
-        )
+        shown = Completion(values=values[:PAGE], total=len(values), has_more=len(values) > PAGE)
+        return CompleteResult(completion=shown)
 
     async def _list_resources(self, _context: Any, params: PaginatedRequestParams | None) -> Any:
-        return self._shelf.page(await self.list_resources(), params.cursor if params else None, PAGE)
+        return await self._answered(self._page_of_resources(params.cursor if params else None))
+
+    async def _page_of_resources(self, cursor: str | None) -> Any:
+        return self._shelf.page(await self.list_resources(), cursor, PAGE)
 
     async def _subscribe(self, context: Any, params: SubscribeRequestParams) -> EmptyResult:
-        self._subscribers.add(context.session, str(params.uri))
+        uri = str(params.uri)
+        await self._answered(self._follow(_connection(context), uri))
         return EmptyResult()
 
+    async def _follow(self, connection: Any, uri: str) -> None:
+        await self._shelf.read(uri, self._nobody)
+        await self._followers.subscribe(connection, uri)
+
     async def _unsubscribe(self, context: Any, params: UnsubscribeRequestParams) -> EmptyResult:
-        self._subscribers.remove(context.session, str(params.uri))
+        self._followers.unsubscribe(_connection(context), str(params.uri))
         return EmptyResult()
+
+    async def _listen(
+        self, context: Any, params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        wanted = params.notifications.resource_subscriptions or []
+        ours = [uri for uri in map(str, wanted) if self._shelf.project_of(uri) is not None]
+        with self._followers.listening(ours):
+            await self._answered(self._followers.watch(ours))
+            return await self._listener(context, params)
+
+    async def _answered(self, work: Awaitable[T]) -> T:
+        """The result in time, or a protocol error that says no more than a tool's would.
+
+        Raises:
+            MCPError: Something went wrong.
+
+        """
+        try:
+            async with asyncio.timeout(self._boundary.timeout):
+                return await work
+        except UndercroftError as error:
+            code = INVALID_PARAMS if isinstance(error, InvalidInput | NotFound) else INTERNAL_ERROR
+            raise MCPError(code, error.message, error.as_dict()) from None
+        except TimeoutError:
+            raise MCPError(INTERNAL_ERROR, "The server did not answer in time.") from None
+        except MCPError:
+            raise
+        except Exception as error:
+            log.exception("internal_error", exc_info=error)
+            raise MCPError(INTERNAL_ERROR, "The server made a mistake.") from None
 
 
 def describe(tool: Tool) -> MCPTool:
@@ -205,16 +264,23 @@ def _describe_prompt(prompt: Prompt) -> MCPPrompt:
     return MCPPrompt(
         name=prompt.name,
         description=prompt.description,
-        arguments=[
-            PromptArgument(name=p.name, required=p.default is p.empty) for p in parameters
-        ],
+        arguments=[PromptArgument(name=p.name, required=p.default is p.empty) for p in parameters],
     )
 
 
 def _client_name(context: Context[Any, Any]) -> str:
     client = context.session.client_params
-    name = client.client_info.name if client and client.client_info else ""
-    return (name or "mcp")[:100]
+    return printable(client.client_info.name if client and client.client_info else "") or "mcp"
+
+
+def printable(name: str) -> str:
+    """A name as it may stand in history and in a log: what a client calls itself is its own."""
+    return "".join(c for c in name[:100] if c.isprintable()).strip()
+
+
+def _connection(context: Any) -> Any:
+    """The client's connection; the session is made anew for each request (and hides it)."""
+    return context.session._connection  # noqa: SLF001 - as said; a test guards it
 
 
 class _Reporter:
