@@ -63,7 +63,8 @@ class _Faults:
         kinds = {type(error) for _, error in self.found}
         kind = kinds.pop() if kinds in ({Conflict}, {NotFound}) else InvalidInput
         raise kind(
-            f"{len(self.found)} of the batch cannot be stored, so none was. [{index}]: {first.message}",
+            f"{len(self.found)} of the batch cannot be stored, so none was."
+            f" [{index}]: {first.message}",
             hint=first.hint,
             data={
                 "errors": [
@@ -153,7 +154,7 @@ async def _write(
     return None
 
 
-async def _check(  # noqa: PLR0913 - one record with where it stands
+async def _check(  # noqa: PLR0913, PLR0917 - one record with where it stands
     types: TypeCache, kind: EntityType, index: int, data: Any, text: str, faults: _Faults
 ) -> None:
     try:

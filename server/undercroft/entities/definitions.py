@@ -87,7 +87,7 @@ def outline(definition: Any) -> Outline:
     """Check a definition's bounds and map its subschemas.
 
     Raises:
-        InvalidInput: It refers outside itself, uses what we do not support, or is no schema of objects.
+        InvalidInput: It refers outside itself, uses what we do not support, or is of no object.
         LimitReached: It is too large, too deep, or has too many parts.
 
     """

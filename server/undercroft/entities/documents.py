@@ -57,7 +57,7 @@ def refuse_unstorable(document: Any, what: str = "data") -> None:
     """Walk a document closely, without recursion.
 
     Raises:
-        InvalidInput: NUL, a lone surrogate, NaN, an infinity, a giant integer, a name that is no text.
+        InvalidInput: NUL, a lone surrogate, NaN, an infinity, a giant integer, a name not a text.
         LimitReached: Nested deeper than `MAX_DEPTH`.
 
     """

@@ -35,12 +35,11 @@ async def read(db: Database, entity: UUID, limit: int, cursor: str) -> Page[Hist
     rows = await db.fetch(SQL.list_history, entity, before, limit + 1)
     if not rows and not cursor:
         raise why_not(entity, None)
-    page = page_of(
+    return page_of(
         [_entry(row) for row in rows],
         limit=limit,
         position=lambda entry: [str(entity), entry.version],
     )
-    return page
 
 
 def _position(entity: UUID, cursor: str) -> int:

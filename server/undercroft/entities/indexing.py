@@ -46,7 +46,8 @@ class Wanted:
     def create(self, *, concurrently: bool) -> str:
         """The statement that builds it."""
         how = "CONCURRENTLY " if concurrently else ""
-        return f"CREATE INDEX {how}IF NOT EXISTS {quote_ident(self.name)} ON workflow.entities {self.on}"
+        name = quote_ident(self.name)
+        return f"CREATE INDEX {how}IF NOT EXISTS {name} ON workflow.entities {self.on}"
 
 
 def wanted(type_name: str, definition: Mapping[str, Any]) -> list[Wanted]:
@@ -115,7 +116,7 @@ class IndexKeeper:
             await self._align_in_transaction(db, missing, surplus)
             return
         async with db.session() as session:
-            while not (await session.fetch_value(SQL.try_index_turn)):
+            while not await session.fetch_value(SQL.try_index_turn):
                 await asyncio.sleep(0.2)
             try:
                 await self._align_in_session(session)

@@ -112,9 +112,9 @@ class Entities:
         version = check_version(version)
         change = to_patch(data, patch)
         base = self._recent.get(entity)
+        if base is None or (patch is not None and base.version != version):
+            base = await self._base(entity, version)
         for _ in range(TURNS):
-            if base is None or (patch is not None and base.version != version):
-                base = await self._base(entity, version)
             new = change if patch is None else merge(from_json(base.text), change)
             if done := await self._replace(entity, version, base, new, patched=patch is not None):
                 return done

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from undercroft.db.queries import load_queries
 from undercroft.entities.models import EntityRecord, Written
 from undercroft.entities.recent import Recent
-from undercroft.errors import Conflict, InvalidInput, NotFound, UndercroftError, Unavailable
+from undercroft.errors import Conflict, InvalidInput, NotFound, Unavailable, UndercroftError
 
 SQL = load_queries(__package__)
 

@@ -1,9 +1,7 @@
 """Typed records as tools."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
-
-from pydantic import Field
 
 from undercroft.entities.models import (
     Batch,
@@ -21,11 +19,10 @@ from undercroft.paging import Page
 tools = Toolset("entities")
 
 Json = dict[str, Any]
-Limit = Annotated[int, Field(ge=1, le=200)]
 
 
 @tools.write(idempotent=True)
-async def define_entity_type(
+async def define_entity_type(  # noqa: PLR0913, PLR0917 - what a definition consists of
     entities: Entities,
     name: str,
     schema: Json,
@@ -33,21 +30,23 @@ async def define_entity_type(
     defaults: Json = {},  # noqa: B006 - read for the schema, never changed
     dry_run: bool = False,
 ) -> TypeDefined:
-    """Make or change a type by JSON Schema 2020-12. x-indexed lists fields (or lists of fields) to \
-filter and sort by, x-text those to search. Refused if stored records would not fit: `defaults` \
-fills fields they lack; dry_run only reports."""
+    """Make or change a type.
+
+    schema: JSON Schema 2020-12; x-indexed: fields (or lists of them) to filter and sort by; x-text:
+    fields to search. Refused if stored records would not fit; `defaults` fills fields they lack.
+    """
     return await entities.types.define(name, schema, description, defaults, dry_run=dry_run)
 
 
 @tools.read
 async def list_entity_types(entities: Entities, cursor: str = "") -> Page[TypeSummary]:
-    """List types with their number of records."""
+    """List types."""
     return await entities.types.list(cursor)
 
 
 @tools.read
 async def get_entity_type(entities: Entities, name: str, version: int = 0) -> TypeDefinition:
-    """Show a type's schema and indexes; an earlier version if named."""
+    """Show a type's schema, now or in a version."""
     return await entities.types.get(name, version)
 
 
@@ -70,7 +69,7 @@ async def get_entity(
     fields: list[str] = [],  # noqa: B006 - never changed
     include_deleted: bool = False,
 ) -> EntityRecord:
-    """Read a record; with `fields` only these."""
+    """Read a record."""
     return await entities.get(id, fields, include_deleted=include_deleted)
 
 
@@ -79,17 +78,19 @@ async def update_entity(
     entities: Entities,
     id: UUID,  # noqa: A002 - the agent's word
     version: int,
-    data: Json | None = None,
-    patch: Json | None = None,
+    data: Json = {},  # noqa: B006 - never changed
+    patch: Json = {},  # noqa: B006 - never changed
 ) -> Written:
-    """Change a record: `patch` (JSON merge patch, null removes) or the whole `data`. `version` is the \
-one you read; on conflict read again and decide anew."""
-    return await entities.update(id, version, data, patch)
+    """Change a record by `patch` (JSON merge patch, null removes) or the whole `data`.
+
+    `version` is the one you read; on conflict read again and decide anew.
+    """
+    return await entities.update(id, version, data or None, patch or None)
 
 
 @tools.write
 async def update_entities(entities: Entities, changes: list[Json]) -> Batch:
-    """Change up to 500 records, all or none: {id, version, data or patch} each."""
+    """Change up to 500 records, all or none: {id, version, data | patch}."""
     return await entities.update_many(changes)
 
 
@@ -106,21 +107,23 @@ async def restore_entity(entities: Entities, id: UUID, version: int) -> Written:
 
 
 @tools.read
-async def query_entities(  # noqa: PLR0913 - what a query consists of
+async def query_entities(  # noqa: PLR0913, PLR0917 - what a query consists of
     entities: Entities,
     type: str,  # noqa: A002 - the agent's word
     where: Json = {},  # noqa: B006 - never changed
     text: str = "",
     sort: list[str] = [],  # noqa: B006 - never changed
-    limit: Limit = 50,
+    limit: int = 50,
     cursor: str = "",
     fields: list[str] = [],  # noqa: B006 - never changed
     count: bool = False,
     include_deleted: bool = False,
 ) -> Page[EntityRecord]:
-    """Find records. where: {"status":"open","n":{"gte":1},"tags":{"contains":"x"},"or":[{…}],"not":{…}}; \
-operators eq ne lt lte gt gte in nin contains like exists; a.b reaches inside. text: words to find. \
-sort: ["-due_date"]. Pass next_cursor as cursor for more."""
+    """Find records.
+
+    where: {"status":"open","n":{"gte":1},"tags":{"contains":"x"},"or":[{…}],"not":{…}}; also eq ne
+    lt lte gt in nin like exists; a.b reaches inside. text: words. sort: ["-due_date"].
+    """
     return await entities.query(
         type,
         where=where,
@@ -138,10 +141,10 @@ sort: ["-due_date"]. Pass next_cursor as cursor for more."""
 async def get_entity_history(
     entities: Entities,
     id: UUID,  # noqa: A002 - the agent's word
-    limit: Annotated[int, Field(ge=1, le=100)] = 20,
+    limit: int = 20,
     cursor: str = "",
 ) -> Page[HistoryEntry]:
-    """Who changed what and when, newest first, with old and new values."""
+    """Who changed what and when, with old and new values."""
     return await entities.history(id, limit, cursor)
 
 
@@ -152,5 +155,5 @@ async def undo(
     version: int,
     to_version: int = 0,
 ) -> Written:
-    """Take back the change that made `version`, or all after to_version, as a new version."""
+    """Take back the change that made `version`, or all after to_version."""
     return await entities.undo(id, version, to_version)

@@ -12,7 +12,6 @@ from uuid import UUID
 import structlog
 from pydantic_core import from_json
 
-from undercroft.db.migrate.files import resources
 from undercroft.entities.changes import same
 from undercroft.entities.documents import encode
 from undercroft.entities.fields import indexed, searched
@@ -272,6 +271,8 @@ async def install_builtin_types(db: Database) -> None:
     One statement when nothing is to do. A definition that was ever installed is not installed
     again, so that an older program does not take back what a newer one has brought.
     """
+    from undercroft.db.migrate.files import resources  # noqa: PLC0415 - not for listing tools
+
     files = sorted((resources("schemas") / "core").glob("*.json"))
     builtin = {path.stem: path.read_text("utf-8") for path in files}
     rows = await db.fetch(SQL.match_types, list(builtin), list(builtin.values()), BUILT_IN)

@@ -17,7 +17,7 @@ QUICK = 20e6
 """Nanoseconds that the event loop may be held at worst by one check."""
 
 LISTING = 100
-"""How much dearer listing errors is than finding that there is one (measured: 10 µs against 90 ns)."""
+"""How much dearer an error is listed than found (measured: 10 µs against 90 ns)."""
 
 MAX_VIOLATIONS = 10
 
