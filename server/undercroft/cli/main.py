@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
 
 def _command(arguments: list[str]) -> str | None:
     """The command among the words, so that only its module is imported."""
-    settings = argparse.ArgumentParser(add_help=False)
+    settings = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for field in fields():
         _add_flag(settings, field)
     settings.add_argument("command", nargs="?")
@@ -64,6 +64,8 @@ def make_parser(only: str | None = None) -> argparse.ArgumentParser:
     """The parser of all commands, or of one (the others' modules are not even imported)."""
     parser = argparse.ArgumentParser(
         prog="undercroft",
+        # A command's --to must not be taken for an abbreviation of a setting.
+        allow_abbrev=False,
         description="A private PostgreSQL database per software project, for coding agents.",
         epilog="Without a command: serve MCP over stdio.",
     )
