@@ -76,7 +76,7 @@ install_venv_module() {
 # Exactly what uv.lock says, hashes checked; without uv the same versions, by pip.
 install_locked() {
   local pip=("$VENV/bin/python" -m pip --disable-pip-version-check --quiet)
-  if "$VENV/bin/uv" --version >/dev/null 2>&1 || "${pip[@]}" install 'uv>=0.9,<1' >&2; then
+  if "$VENV/bin/uv" --version >/dev/null 2>&1 || "${pip[@]}" install 'uv>=0.13.9,<1' >&2; then
     sync_with_uv "$1"
   else
     say "uv cannot be had; pip installs the versions of uv.lock, without comparing hashes."
@@ -89,7 +89,7 @@ install_locked() {
 sync_with_uv() {
   local extra=()
   [[ "$1" == dev ]] || extra=(--no-dev)
-  UV_PROJECT_ENVIRONMENT="$VENV" UV_PYTHON_DOWNLOADS=never UV_NATIVE_TLS=1 "$VENV/bin/uv" sync \
+  UV_PROJECT_ENVIRONMENT="$VENV" UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 "$VENV/bin/uv" sync \
     --project "$ROOT" --python "$VENV/bin/python" --frozen --inexact --quiet ${extra[@]+"${extra[@]}"} >&2
 }
 
