@@ -185,7 +185,9 @@ class Migrator:
             runner_lock(self.connect, database, self.patience) as holder,
             self.connect(database) as connection,
         ):
-            seen = await connection.fetchrow(SQL.describe_session.text)
+            # In a transaction, for a pooler may serve the next statement by another backend.
+            async with connection.transaction():
+                seen = await connection.fetchrow(SQL.describe_session.text)
             yield Workplace(
                 connection=connection,
                 database=database,

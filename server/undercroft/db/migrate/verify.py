@@ -6,7 +6,7 @@ catalogs are read by the same queries. So nothing has to describe the schema a s
 
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -123,8 +123,10 @@ async def scratch_database(migrator: Migrator, beside: str) -> AsyncIterator[str
 
     """
     async with migrator.connect(beside) as connection:
-        await _sweep(connection)
-        clock = await connection.fetchval(SQL.server_clock.text)
+        async with connection.transaction():
+            leftovers = await connection.fetch(SQL.list_scratch_databases.text)
+            clock = await connection.fetchval(SQL.server_clock.text)
+        await _sweep(connection, leftovers)
         name = f"undercroft_verify_{clock}_{secrets.token_hex(6)}"
         await _create(connection, name)
     try:
@@ -163,9 +165,9 @@ async def _admit(migrator: Migrator, name: str) -> None:
         await connection.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {owner}")
 
 
-async def _sweep(connection: asyncpg.Connection) -> None:
+async def _sweep(connection: asyncpg.Connection, leftovers: Sequence[asyncpg.Record]) -> None:
     """Drop what a killed `verify` has left behind."""
-    for row in await connection.fetch(SQL.list_scratch_databases.text):
+    for row in leftovers:
         with contextlib.suppress(asyncpg.PostgresError):
             await connection.execute(f"DROP DATABASE IF EXISTS {quote_ident(row['datname'])}")
 
