@@ -1,0 +1,1 @@
+"""Figures of Undercroft, each beside its target and beside the bare thing in the same run."""
