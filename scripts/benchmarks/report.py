@@ -19,9 +19,9 @@ DIGITS = ((0.1, 4), (1, 3), (10, 2), (100, 1))
 HEAD = """\
 # Benchmarks
 
-Written by `scripts/bench --write-docs`; do not edit. Each figure stands beside its target and beside
-the bare thing, measured in the same run with interleaved rounds (A B, B A, …). Figures are medians
-unless they say p95; in brackets the middle 95 % of a bootstrap over the rounds.
+Written by `scripts/bench --write-docs`; do not edit. Each figure stands beside its target and
+beside the bare thing, measured in the same run with interleaved rounds (A B, B A, …). Figures are
+medians unless they say p95; in brackets the middle 95 % of a bootstrap over the rounds.
 """
 
 
