@@ -19,7 +19,7 @@ MAX_DEPTH = 64
 MAX_STEPS = 100_000
 """Steps on one value at most, down to the fourth level: doubling alternatives exceed it soon."""
 
-MAX_EFFORT = 50_000
+MAX_EFFORT = 20_000
 """Edges followed by the estimate itself; what is deeper by then counts as endless."""
 
 ENDLESS = 1e15

@@ -132,13 +132,6 @@ SELECT id, schema_name, version, data::text AS data, created_at, updated_at,
 FROM workflow.entities
 WHERE id = $1;
 
--- get_entities --
--- Records, deleted or not.
-SELECT id, schema_name, version, data::text AS data, created_at, updated_at,
-       created_by, updated_by, deleted_at
-FROM workflow.entities
-WHERE id = ANY($1::uuid[]);
-
 -- lock_entities --
 -- Records, in one order for everybody so that two batches cannot wait for each other.
 SELECT id, schema_name, version, data::text AS data, created_at, updated_at,

@@ -108,6 +108,11 @@ async def query(db: Database, request: Request) -> Page[EntityRecord]:
     return Page(items=page.items, next_cursor=page.next_cursor, count=count)
 
 
+def statement(request: Request, kind: EntityType) -> list[Any]:
+    """The statement of a page and its parameters."""
+    return _statement(_plan(request, kind), kind)
+
+
 def _plan(request: Request, kind: EntityType) -> _Plan:
     conditions = Conditions(definition=kind.definition)
     parts = [f"schema_name = {quote_literal(kind.name)}"]

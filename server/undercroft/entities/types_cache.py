@@ -74,11 +74,11 @@ class TypeCache:
         known = self._types.get(name)
         if known and known[0].version == row["version"]:
             return self._keep(known[0])
-        from undercroft.entities.validation import compile_definition  # noqa: PLC0415 - 30 ms
+        from undercroft.entities.validation import compile_beside  # noqa: PLC0415 - 30 ms
 
         # New to this process: perhaps its indexes were left half-made by another.
         db.cached(IndexKeeper).kick(db)
-        validator = compile_definition(from_json(row["definition"]))
+        validator = await compile_beside(from_json(row["definition"]))
         return self._keep(EntityType(name=name, version=row["version"], validator=validator))
 
     def forget(self, name: str) -> None:

@@ -79,7 +79,7 @@ class EntityTypes:
             Conflict: Stored records would not fit; `data.invalid` lists them.
 
         """
-        validator = _checked(name, schema, description)
+        validator = await _checked(name, schema, description)
         encode(dict(defaults or {}), "defaults")
         async with self._db.transaction() as bound:
             defined = await self._define(
@@ -204,8 +204,8 @@ class EntityTypes:
         return _definition(row, indexes=states)
 
 
-def _checked(name: str, schema: Mapping[str, Any], description: str) -> Validator:
-    from undercroft.entities.validation import compile_definition  # noqa: PLC0415 - on first use
+async def _checked(name: str, schema: Mapping[str, Any], description: str) -> Validator:
+    from undercroft.entities.validation import compile_beside  # noqa: PLC0415 - on first use
 
     if not _NAME.fullmatch(name):
         raise InvalidInput(
@@ -214,7 +214,7 @@ def _checked(name: str, schema: Mapping[str, Any], description: str) -> Validato
     encode(description, "description")
     if len(description) > MAX_DESCRIPTION:
         raise LimitReached(f"description has more than {MAX_DESCRIPTION} characters.")
-    validator = compile_definition(schema)
+    validator = await compile_beside(schema)
     indexed(schema)
     searched(schema)
     return validator
