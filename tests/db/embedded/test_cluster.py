@@ -62,6 +62,14 @@ async def test_a_new_database_of_the_login_has_every_extension(address: ServerAd
         assert await connection.fetchval("select show_trgm('ÄÖÜ') <> '{}'")
 
 
+async def test_text_sorts_by_code_point_on_every_machine(address: ServerAddress) -> None:
+    async with session(address) as connection:
+        row = await connection.fetchrow("select * from pg_database where datname = 'template1'")
+        assert (row["datlocprovider"], row["datlocale"]) == (b"b", "C.UTF-8")
+        found = await connection.fetch("select unnest('{b,ä,B,a}'::text[]) as x order by x")
+        assert [record["x"] for record in found] == ["B", "a", "b", "ä"]
+
+
 async def test_the_login_is_no_superuser_but_makes_databases_and_roles(
     address: ServerAddress,
 ) -> None:

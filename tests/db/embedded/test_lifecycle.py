@@ -66,6 +66,22 @@ async def test_it_stops_by_itself_when_its_last_user_was_killed(spawn: Spawn, ho
     until(lambda: not works(pid))
 
 
+@linux
+async def test_a_deserted_server_is_not_stopped_before_its_recovery_is_over(
+    spawn: Spawn, home: Path
+) -> None:
+    user = spawn(home, interval=0.02)
+    said = user.said()
+    lock = Path(said["data"]) / "postmaster.pid"
+    ready = lock.read_text()
+    lock.write_text(ready.replace("ready   ", "starting"))
+    user.kill()
+    await asyncio.sleep(0.02 * 10)
+    assert works(said["pid"])
+    lock.write_text(ready)
+    until(lambda: not works(said["pid"]))
+
+
 async def test_it_runs_on_while_a_user_is_idle(spawn: Spawn, home: Path) -> None:
     user = spawn(home, interval=0.01)
     pid = user.said()["pid"]
@@ -166,7 +182,7 @@ async def test_a_signal_to_the_whole_terminal_does_not_reach_it(
 ) -> None:
     user = spawn(home)
     pid = user.said()["pid"]
-    assert os.getsid(pid) != os.getsid(user.process.pid)
+    assert os.getsid(pid) == pid
     os.killpg(user.process.pid, number)
     user.end()
     assert works(pid)
@@ -191,14 +207,17 @@ async def test_a_reader_of_our_output_is_not_kept_waiting_by_the_server(home: Pa
 
 
 @linux
-async def test_the_server_inherits_neither_locks_nor_pipes(home: Path) -> None:
+async def test_the_server_inherits_neither_locks_nor_our_callers_keys(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_KEY", "SEKRET")
     source = EmbeddedPostgres(home)
     await source.address()
     pid = (await source.status()).pid or 0
     keeper = parent_of(pid)
     for process in (pid, keeper):
         assert not [path for path in open_files_of(process) if path.endswith(".lock")]
-    assert b"PYTHON" not in environment_of(pid)
+    assert b"SEKRET" not in environment_of(pid)
     await source.close()
     until(lambda: not works(keeper))
 

@@ -98,6 +98,7 @@ async def test_processes_of_a_dead_postmaster_are_waited_for(home: Path) -> None
         recovering = asyncio.create_task(source.recover())
         await asyncio.sleep(0.3)
         assert not recovering.done()
+        assert (home / "postgres" / "18" / "postmaster.pid").read_text().startswith(f"{pid}\n")
         os.kill(backend, 18)
         await recovering
         connection.terminate()
@@ -197,6 +198,36 @@ async def test_a_full_disk_is_named_as_the_reason_and_nothing_half_made_stays(
         await source.address()
     await source.close()
     assert not list((small_disk / "home" / "postgres").glob("18*"))
+
+
+async def test_a_server_that_cannot_start_is_an_error_at_once_with_the_reason_in_the_log(
+    home: Path,
+) -> None:
+    conf = home / "postgres" / "18" / "postgresql.auto.conf"
+    before = conf.read_text()
+    conf.write_text(before + "shared_buffers = 'nonsense'\n")
+    source = EmbeddedPostgres(home)
+    with pytest.raises(Unavailable, match="could not be started") as caught:
+        await asyncio.wait_for(source.address(), 15)
+    conf.write_text(before)
+    assert str(home) not in str(caught.value.as_dict())
+    assert "shared_buffers" in (home / "postgres" / "start.log").read_text()
+    await source.close()
+    assert await starts(home)
+
+
+@linux
+async def test_a_postmaster_killed_while_it_starts_is_started_again(home: Path) -> None:
+    source = EmbeddedPostgres(home)
+    lock = home / "postgres" / "18" / "postmaster.pid"
+    lock.unlink(missing_ok=True)
+    starting = asyncio.create_task(source.address())
+    while not (lock.exists() and (words := lock.read_text().split())):
+        await asyncio.sleep(0)
+    os.kill(int(words[0]), 9)
+    async with session(await starting) as connection:
+        assert await connection.fetchval("select 1") == 1
+    await source.close()
 
 
 async def test_a_client_that_hangs_on_start_lock_makes_others_wait_not_fail(home: Path) -> None:

@@ -20,11 +20,13 @@ from undercroft.db.embedded.binaries import Binaries, find_binaries, within_reac
 from undercroft.db.embedded.cluster import Cluster, failure, log_files
 from undercroft.db.embedded.layout import Layout, prepare
 from undercroft.db.embedded.postmaster import Launch, Postmaster, State
-from undercroft.errors import Conflict, Unavailable
+from undercroft.errors import Conflict, Unavailable, UndercroftError
 
 LOCK_PATIENCE = 40.0
 STOP_PATIENCE = 10.0
 POLL = 0.01
+# A postmaster may be killed at its start as at any other time, and says nothing then.
+TRIES = 3
 # The remains of a dead postmaster; they go away, or are cleared as soon as that is safe.
 PASSING = re.compile(r"lock file .* already exists|still in use|is already running", re.IGNORECASE)
 
@@ -191,6 +193,7 @@ class Lifecycle:
 
     def _ensure(self, layout: Layout, *, thorough: bool) -> Postmaster:
         deadline = time.monotonic() + self._patience
+        failures = 0
         while time.monotonic() < deadline:
             found = postmaster.find(layout)
             state = _state(found, thorough=thorough)
@@ -198,8 +201,10 @@ class Lifecycle:
                 return found
             if state is State.ABSENT:
                 _clear(found)
-                self._start(layout, deadline)
-                thorough = False
+                error = self._start(layout, deadline)
+                failures += error is not None
+                if error and failures == TRIES:
+                    raise error
             else:
                 time.sleep(POLL)
         raise Unavailable(
@@ -207,8 +212,11 @@ class Lifecycle:
             hint="It goes on by itself, and is safest left alone. Try again in a while.",
         )
 
-    def _start(self, layout: Layout, deadline: float) -> None:
-        """Start a server and wait until it is ready, has given up, or the time is over."""
+    def _start(self, layout: Layout, deadline: float) -> UndercroftError | None:
+        """Start a server and wait until it is ready, has given up, or the time is over.
+
+        What comes back is why it gave up, unless that passes by itself.
+        """
         binaries = within_reach(find_binaries(self._bindir), layout.account)
         cluster = Cluster(layout=layout, binaries=binaries)
         cluster.prepare()
@@ -217,20 +225,11 @@ class Lifecycle:
                 ended = launch.ended(POLL)
                 found = postmaster.read(cluster.data)
                 if _state(found, thorough=False) is State.READY:
-                    return
+                    return None
                 if ended:
-                    self._judge(launch, cluster)
-                    return
-
-    def _judge(self, launch: Launch, cluster: Cluster) -> None:
-        """Go on after a failure that passes; raise one that will not."""
-        said = launch.said()
-        if PASSING.search(said):
-            time.sleep(POLL * 10)
-            return
-        newest = log_files(cluster.data)[-1:]
-        logged = "".join(path.read_text(errors="replace")[-4000:] for path in newest)
-        raise failure("postgres", said + logged)
+                    time.sleep(POLL * 10)
+                    return _reason(launch.said(), cluster)
+        return None
 
     def _stop(self, layout: Layout, *, only_ready: bool) -> bool:
         found = postmaster.find(layout)
@@ -280,6 +279,14 @@ def _clear(found: Postmaster | None) -> None:
         structlog.get_logger().info("postgres.clear_remains", pid=found.pid)
         for path in (found.data / "postmaster.pid", Path(f"{found.socket}.lock")):
             path.unlink(missing_ok=True)
+
+
+def _reason(said: str, cluster: Cluster) -> UndercroftError | None:
+    if PASSING.search(said):
+        return None
+    newest = log_files(cluster.data)[-1:]
+    logged = "".join(path.read_text(errors="replace")[-4000:] for path in newest)
+    return failure("postgres", said + logged)
 
 
 def _in_use(users: list[User]) -> Conflict:

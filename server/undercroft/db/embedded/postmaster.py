@@ -152,7 +152,7 @@ class Launch:
         settings = {
             "listen_addresses": "",
             "port": str(PORT),
-            "unix_socket_directories": _quoted(sockets),
+            "unix_socket_directories": str(sockets),
             "unix_socket_permissions": "0700",
         }
         options = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
@@ -200,8 +200,3 @@ class Launch:
     def close(self) -> None:
         """Watch no longer."""
         os.close(self._pipe)
-
-
-def _quoted(folder: Path) -> str:
-    """Write a folder as one entry of a list: a space or a comma in it means nothing."""
-    return '"' + str(folder).replace('"', '""') + '"'
