@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,21 @@ Call = Callable[..., Awaitable[dict[str, Any]]]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres-url", default="", help="test against this server (a DSN)")
+    parser.addoption("--docker", action="store_true", help="test against PostgreSQL in a container")
+
+
+@contextmanager
+def container() -> Iterator[str]:
+    """A DSN of a PostgreSQL 18 with pgvector, gone after the tests."""
+    import docker
+    from testcontainers.postgres import PostgresContainer
+
+    try:
+        docker.from_env().ping()
+    except docker.errors.DockerException:
+        pytest.skip("no Docker engine answers")
+    with PostgresContainer("pgvector/pgvector:pg18", driver=None) as running:
+        yield running.get_connection_url()
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +50,10 @@ def server(
     url = request.config.getoption("--postgres-url")
     if url:
         yield Settings(database_url=url)
+        return
+    if request.config.getoption("--docker"):
+        with container() as dsn:
+            yield Settings(database_url=dsn)
         return
     base = tmp_path_factory.getbasetemp()
     home = (base.parent if hasattr(request.config, "workerinput") else base) / "home"
