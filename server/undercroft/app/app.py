@@ -65,12 +65,12 @@ class App:
         """The database side, brought up once for all who ask; tried anew after a failure."""
         if self._ground is not None:
             return self._ground
-        if self._laying is None:
-            self._laying = asyncio.create_task(self._lay())
+        laying = self._laying = self._laying or asyncio.create_task(self._lay())
         try:
-            return await asyncio.shield(self._laying)
+            return await asyncio.shield(laying)
         finally:
-            if self._laying.done():
+            # Many wait for one task: the first to wake makes room for another try.
+            if laying.done() and self._laying is laying:
                 self._laying = None
 
     async def _lay(self) -> Ground:

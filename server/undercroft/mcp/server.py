@@ -275,7 +275,7 @@ def _client_name(context: Context[Any, Any]) -> str:
 
 def printable(name: str) -> str:
     """A name as it may stand in history and in a log: what a client calls itself is its own."""
-    return "".join(c for c in name[:100] if c.isprintable()).strip()
+    return "".join(c for c in name[:1_000] if c.isprintable()).strip()[:100]
 
 
 def _connection(context: Any) -> Any:
