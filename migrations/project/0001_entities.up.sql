@@ -59,8 +59,11 @@ CREATE TABLE workflow.entities (
 -- created_at and deleted_at would each read records of other types, and slow every write.
 CREATE INDEX idx_entities_created_at ON workflow.entities (schema_name, created_at, id)
     WHERE deleted_at IS NULL;
--- jsonb_path_ops alone: half the size of the source's plain GIN (data), and what that could do
--- beyond containment (key existence) is not a query that this room makes.
+CREATE INDEX idx_entities_updated_at ON workflow.entities (schema_name, updated_at, id)
+    WHERE deleted_at IS NULL;
+-- jsonb_path_ops alone, without the source's plain GIN (data): for 60,000 records it takes 7.5 MB
+-- where that takes 16, the planner prefers it for containment even where both exist, and existence of
+-- a key, which only the other serves, is too unselective to be worth 10 % of every write.
 CREATE INDEX idx_entities_data_jsonb_path ON workflow.entities USING gin (data jsonb_path_ops)
     WHERE deleted_at IS NULL;
 
