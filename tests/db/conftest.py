@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -15,8 +16,9 @@ import pytest
 from undercroft.app.ground import source_of
 from undercroft.db.connector import Connector
 from undercroft.db.database import Database
-from undercroft.db.pools import PoolLimits, Pools
-from undercroft.db.queries import make_query
+from undercroft.db.embedded import EmbeddedPostgres
+from undercroft.db.pools import Pool, PoolLimits, Pools
+from undercroft.db.queries import Query, make_query
 from undercroft.settings import Settings
 
 Connect = Callable[[str], Awaitable[asyncpg.Connection]]
@@ -136,6 +138,7 @@ class Desk:
 
     database: Database
     pools: Pools
+    pool: Pool
     name: str
     outside: asyncpg.Connection
     sessions: Sessions
@@ -172,11 +175,69 @@ async def desk(
         "CREATE TABLE note (text text PRIMARY KEY, number int CHECK (number > 0))"
     )
     pools = new_pools()
-    database = Database(pools.pool(name, limits), actor="test")
-    watcher = await sessions(name)
-    return Desk(database=database, pools=pools, name=name, outside=outside, sessions=watcher)
+    pool = pools.pool(name, limits)
+    return Desk(
+        database=Database(pool, actor="test"),
+        pools=pools,
+        pool=pool,
+        name=name,
+        outside=outside,
+        sessions=await sessions(name),
+    )
 
 
 @pytest.fixture
-def query() -> Callable[[str], Any]:
+def query() -> Callable[[str], Query]:
+    """A statement of the test's own as services name theirs."""
     return lambda text: make_query("test", text)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """Wait until something has become true in this process."""
+
+    async def until(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.001)
+
+    return until
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenServer:
+    """A server of our own that lets any role in, as an external one would be."""
+
+    folder: str
+    port: int
+    account: int
+
+    def dsn(self, user: str, *, folder: str = "", port: int = 0) -> str:
+        return (
+            f"postgresql://{user}@/postgres?host={folder or self.folder}&port={port or self.port}"
+        )
+
+    async def run(self, text: str, database: str = "postgres") -> list[asyncpg.Record]:
+        """Run a statement as the superuser."""
+        connection = await asyncpg.connect(
+            host=self.folder, port=self.port, user="postgres", database=database, ssl=False
+        )
+        try:
+            return await connection.fetch(text)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenServer]:
+    source = EmbeddedPostgres(tmp_path_factory.mktemp("open") / "home")
+    address = asyncio.run(source.address())
+    data = Path(asyncio.run(source.status()).data)
+    with (data / "pg_hba.conf").open("a") as hba:
+        hba.write("local all all trust\n")
+    server = OpenServer(
+        folder=str(address.host), port=int(str(address.port)), account=data.stat().st_uid
+    )
+    asyncio.run(server.run("SELECT pg_reload_conf()"))
+    yield server
+    asyncio.run(source.close())

@@ -64,20 +64,21 @@ async def test_callers_of_a_closed_pool_share_one_first_opening(new_pools, limit
 
 
 async def test_a_pool_keeps_to_its_own_maximum(desk, limits) -> None:
-    pool = desk.pools.pool(desk.name, limits)
     async with desk.sessions.watched():
-        await asyncio.gather(*(use(pool) for _ in range(100)))
-    assert pool.size == limits.maximum
+        await asyncio.gather(*(use(desk.pool) for _ in range(100)))
+    assert desk.pool.size == limits.maximum
     assert len(desk.sessions.pids) <= limits.maximum + 1  # the test's own connection is one
 
 
-async def test_a_freed_connection_is_handed_to_the_one_who_waits(new_database, new_pools, limits):
+async def test_a_freed_connection_is_handed_to_the_one_who_waits(
+    new_database, new_pools, limits
+) -> None:
     pool = new_pools(1).pool(await new_database(), limits)
     assert len(set(await asyncio.gather(*(use(pool) for _ in range(50))))) == 1
 
 
 async def test_the_longest_waiting_database_gets_the_next_slot(
-    new_database, new_pools, limits
+    new_database, new_pools, limits, until
 ) -> None:
     busy, starved = await new_database(), await new_database()
     pools = new_pools(2)
@@ -88,8 +89,7 @@ async def test_the_longest_waiting_database_gets_the_next_slot(
             await use(pools.pool(busy, limits))
 
     hogs = [asyncio.create_task(hog()) for _ in range(10)]
-    while pools.pool(busy, limits).size < 2 or not pools.pool(busy, limits).waiters:
-        await asyncio.sleep(0)
+    await until(lambda: pools.pool(busy, limits).size == 2 and pools.pool(busy, limits).waiters)
     started = asyncio.get_running_loop().time()
     await use(pools.pool(starved, limits))
     waited = asyncio.get_running_loop().time() - started
@@ -134,7 +134,7 @@ async def test_a_caller_that_gives_up_while_waiting_takes_nothing_with_it(
 
 
 async def test_a_cancelled_statement_ends_its_session(desk) -> None:
-    sleeping = asyncio.create_task(use(desk.pools.pool(desk.name, desk.database._pool.limits), 60))
+    sleeping = asyncio.create_task(use(desk.pool, 60))
     await desk.sessions.until(1, "query LIKE '%pg_sleep(60)%' AND state = 'active'")
     sleeping.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -171,12 +171,11 @@ async def test_a_storm_of_cancellations_leaves_nothing_behind(desk) -> None:
 
 
 async def test_after_a_migration_every_connection_is_replaced(desk) -> None:
-    pool = desk.pools.pool(desk.name, desk.database._pool.limits)
-    before = await use(pool)
-    async with pool.connection() as held:
+    before = await use(desk.pool)
+    async with desk.pool.connection() as held:
         desk.pools.expire(desk.name)
         assert held.get_server_pid() == before
-    after = await use(pool)
+    after = await use(desk.pool)
     assert after != before
     await desk.sessions.until(0, f"pid = {before}")
 
@@ -189,7 +188,7 @@ async def test_a_connection_is_replaced_after_so_many_uses(new_database, new_poo
 
 
 async def test_idle_connections_are_closed_in_time_and_the_minimum_stays(
-    new_database, new_pools, limits
+    new_database, new_pools, limits, until
 ) -> None:
     now = 1000.0
     pools = new_pools(5)
@@ -201,37 +200,39 @@ async def test_idle_connections_are_closed_in_time_and_the_minimum_stays(
     await use(pool)
     now += 20
     assert pool.tidy() is False
-    await asyncio.gather(*pool._retiring)
-    assert pool.size == 1
+    await until(lambda: pool.size == 1)
     now += 61
     pool.tidy()
-    await asyncio.gather(*pool._retiring)
-    assert pool.size == 0
+    await until(lambda: pool.size == 0)
     assert pool.tidy() is True
 
 
-async def test_a_connection_that_died_while_idle_is_not_handed_out(desk) -> None:
+async def test_a_connection_that_died_while_idle_is_not_handed_out(desk, until) -> None:
     await desk.write("before")
     assert await desk.kill("application_name = 'undercroft'") == 1
-    pool = desk.pools.pool(desk.name, desk.database._pool.limits)
-    while pool._idle and not pool._idle[0].connection.is_closed():
-        await asyncio.sleep(0)
+    (idle,) = desk.pool._idle
+    await until(idle.connection.is_closed)
     await desk.write("after")
     assert await desk.notes() == ["after", "before"]
     assert desk.pools.budget.used == 1
 
 
 async def test_a_session_out_of_step_is_never_handed_out_again(desk) -> None:
-    pool = desk.pools.pool(desk.name, desk.database._pool.limits)
-    spoiled = 0
-    with pytest.raises(Unavailable):
-        async with pool.connection() as connection:
-            spoiled = connection.get_server_pid()
+    before = await use(desk.pool)
+
+    async def fail() -> None:
+        async with desk.pool.connection() as connection:
+            assert connection.get_server_pid() == before
             raise Unavailable("what the driver said was translated already")
-    assert await use(pool) != spoiled
+
+    with pytest.raises(Unavailable):
+        await fail()
+    assert await use(desk.pool) != before
 
 
-async def test_closing_ends_waiting_and_refuses_newcomers(new_database, new_pools, limits) -> None:
+async def test_closing_ends_waiting_and_refuses_newcomers(
+    new_database, new_pools, limits, until
+) -> None:
     pools = new_pools(1)
     pool = pools.pool(await new_database(), limits)
     async with pool.connection():
@@ -243,8 +244,7 @@ async def test_closing_ends_waiting_and_refuses_newcomers(new_database, new_pool
             await waiting
         with pytest.raises(Unavailable, match="shutting down"):
             await use(pool)
-    await asyncio.gather(*pool._retiring)
-    assert pools.budget.used == 0
+    await until(lambda: pools.budget.used == 0)
 
 
 async def test_a_caller_cancelled_while_the_pool_closes_stays_cancelled(

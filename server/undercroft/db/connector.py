@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
@@ -41,8 +42,9 @@ class Timeouts(Protocol):
 class Connector:
     """Opens connections to the databases of one server."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, pause: float = PAUSE) -> None:
         self._source = source
+        self._pause = pause
         self._closed_until = 0.0
         self._probing = False
         self._recovery: asyncio.Task[None] | None = None
@@ -71,6 +73,9 @@ class Connector:
             connection = await self._persist(database, timeouts)
         except _Full:
             raise Unavailable("PostgreSQL has no free connection.") from None
+        except _Refused:
+            # A pooler says no more than this, and it is no sign that the server is down.
+            raise Unavailable("PostgreSQL refuses the connection.") from None
         except Unavailable:
             self._trip()
             raise
@@ -165,7 +170,7 @@ class Connector:
         return True
 
     def _trip(self) -> None:
-        pause = PAUSE * (1 + random.random())  # noqa: S311 - jitter, not a secret
+        pause = self._pause * (1 + random.random())  # noqa: S311 - jitter, not a secret
         self._closed_until = asyncio.get_running_loop().time() + pause
         log.warning("postgresql_unavailable", pause_seconds=round(pause, 1))
 
@@ -178,22 +183,34 @@ class _Full(_Down):
     """The server answers, and has no connection free."""
 
 
+class _Refused(Exception):
+    """A pooler answers for the server, and says no without a reason."""
+
+
 def _no_answer(data: dict[str, Any] | None = None) -> Unavailable:
     return Unavailable(
         "PostgreSQL does not answer.", hint="`undercroft doctor` tells why.", data=data
     )
 
 
+_ANSWERS: Mapping[str, tuple[type[UndercroftError], str, str]] = {
+    "3D000": (NotFound, "The project's database does not exist.", "Run `undercroft doctor`."),
+    "55000": (NotFound, "The project is archived, or being dropped.", "See list_projects."),
+    "28000": (Forbidden, "PostgreSQL refuses the server's role.", "Run `undercroft doctor`."),
+    "28P01": (Forbidden, "PostgreSQL refuses the server's role.", "Run `undercroft doctor`."),
+    "42501": (Forbidden, "PostgreSQL refuses the server's role.", "Run `undercroft doctor`."),
+}
+
+
 def _refusal(error: BaseException) -> Exception:
     state = sqlstate(error)
+    if state in _ANSWERS:
+        kind, message, hint = _ANSWERS[state]
+        return kind(message, hint=hint)
     if state == "53300":
         return _Full()
-    if state == "3D000":
-        return NotFound("The project's database does not exist.", hint="Run `undercroft doctor`.")
-    if state in ("28000", "28P01", "42501"):
-        return Forbidden("PostgreSQL refuses the server's role.", hint="Run `undercroft doctor`.")
-    if state == "55000":
-        return NotFound("The project is archived, or being dropped.", hint="See list_projects.")
+    if state == "08P01":
+        return _Refused()
     if state.startswith(("08", "57")) or (not state and connection_lost(error)):
         return _Down()
     return Unavailable("PostgreSQL refused us.")

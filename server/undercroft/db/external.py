@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from undercroft.db.source import ServerAddress
 from undercroft.errors import InvalidInput
 
 DEFAULT_PORT = 5432
+LAST_PORT = 65_535
 _PASSED = {"target_session_attrs", "passfile", "krbsrvname", "gsslib", "direct_tls"}
 
 
@@ -38,12 +39,7 @@ def parse_dsn(dsn: str) -> tuple[ServerAddress, str]:
         InvalidInput: It is not a DSN; the message does not repeat it.
 
     """
-    parts = urlsplit(dsn)
-    if parts.scheme not in ("postgres", "postgresql") or parts.fragment:
-        raise InvalidInput(
-            "UNDERCROFT_DATABASE_URL is not a PostgreSQL DSN.",
-            hint="It looks like postgresql://user:password@host:5432/postgres.",
-        )
+    parts = _split(dsn)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     login, _, hosts = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
@@ -57,6 +53,19 @@ def parse_dsn(dsn: str) -> tuple[ServerAddress, str]:
         parameters=parameters,
     )
     return address, unquote(parts.path.lstrip("/")) or query.get("dbname", "") or "postgres"
+
+
+def _split(dsn: str) -> SplitResult:
+    try:
+        parts = urlsplit(dsn)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("postgres", "postgresql") or parts.fragment:
+        raise InvalidInput(
+            "UNDERCROFT_DATABASE_URL is not a PostgreSQL DSN.",
+            hint="It looks like postgresql://user:password@host:5432/postgres.",
+        )
+    return parts
 
 
 def _hosts(text: str, ports: str) -> tuple[str | list[str], int | list[int]]:
@@ -76,8 +85,8 @@ def _has_port(entry: str) -> bool:
 def _port(text: str) -> int:
     if not text:
         return DEFAULT_PORT
-    if not text.isdigit():
-        raise InvalidInput("UNDERCROFT_DATABASE_URL has a port that is not a number.")
+    if not text.isdigit() or not 0 < int(text) <= LAST_PORT:
+        raise InvalidInput(f"UNDERCROFT_DATABASE_URL has a port that is none of 1 to {LAST_PORT}.")
     return int(text)
 
 

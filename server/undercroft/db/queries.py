@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 
 _HEAD = re.compile(r"^-- ([a-z][a-z0-9_]*) --$", re.MULTILINE)
-_IGNORED = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+_IGNORED = re.compile(
+    r"--[^\n]*|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\bfor\s+(?:no\s+key\s+)?update\b", re.IGNORECASE
+)
 _WRITES = re.compile(
-    r"\b(insert\s+into|update\s+\w+(\.\w+)?\s|delete\s+from|merge\s+into|create|alter|drop|"
+    r"\b(insert\s+into|update|delete\s+from|merge\s+into|create|alter|drop|"
     r"truncate|grant|revoke|comment)\b",
     re.IGNORECASE,
 )

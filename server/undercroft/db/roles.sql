@@ -12,3 +12,7 @@ WHERE login.rolname = current_user;
 -- lock_grants --
 -- Servers that start together grant one after the other: two at once would fail on the same row.
 SELECT pg_advisory_xact_lock(hashtextextended('undercroft.grants', 0));
+
+-- has_database --
+-- Whether there is a database of that name.
+SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1);

@@ -14,9 +14,9 @@ import structlog
 from undercroft.db.database import Database
 from undercroft.db.migrate.files import digest, load_line
 from undercroft.db.migrate.runner import Migrator
-from undercroft.db.pools import PoolLimits, Pools
+from undercroft.db.pools import Pool, PoolLimits, Pools
 from undercroft.db.queries import quote_ident
-from undercroft.db.roles import Roles, admission, grant, prepare_roles, settlement
+from undercroft.db.roles import SQL, Roles, admission, grant, prepare_roles, settlement
 from undercroft.db.sqlstate import DRIVER_ERRORS, translate
 from undercroft.errors import Conflict, NotFound
 
@@ -52,13 +52,24 @@ class Schemas:
         """The registry, made on the very first use."""
         name = self._settings.registry_database
         pool = self._pools.pool(name, _limits(self._settings, "registry"))
-        try:
-            async with pool.connection():
-                pass
-        except NotFound:
+        if not await self._has_registry(name, pool):
             await self._make_registry(name)
         await self._bring_up("registry", name)
         return Database(pool)
+
+    async def _has_registry(self, name: str, pool: Pool) -> bool:
+        if self._settings.database_url:
+            # A pooler remembers a failed login for seconds: ask at the other door first.
+            async with (
+                self._administration(self._maintenance) as connection,
+                connection.transaction(),
+            ):
+                return bool(await connection.fetchval(SQL.has_database.text, name))
+        try:
+            async with pool.connection():
+                return True
+        except NotFound:
+            return False
 
     async def project(self, database: str) -> Database:
         """A project's database, at this version and with the built-in types."""

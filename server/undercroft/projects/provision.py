@@ -115,6 +115,8 @@ class Provisioner:
             await self._registry.execute_text(
                 f"ALTER DATABASE {quote_ident(building)} WITH ALLOW_CONNECTIONS false"
             )
+            # A pooler keeps sessions of its own open, and nobody may be in while the name changes.
+            await self._registry.fetch_value(SQL.end_sessions, building)
             await self._registry.execute_text(
                 f"ALTER DATABASE {quote_ident(building)} RENAME TO {quote_ident(template)}"
             )

@@ -1,0 +1,97 @@
+"""A PostgreSQL that others run: its DSN, and one that lets us create no roles."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+import pytest
+
+from undercroft.app import open_app
+from undercroft.db.external import ExternalPostgres, parse_dsn
+from undercroft.errors import InvalidInput, UndercroftError
+from undercroft.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("dsn", "expected"),
+    [
+        ("postgresql://u:p@h:1/d", ("h", 1, "u", "p", "d")),
+        ("postgres://h", ("h", 5432, "postgres", None, "postgres")),
+        ("postgresql://u%40x:p%2F%3A@h/d%20e", ("h", 5432, "u@x", "p/:", "d e")),
+        ("postgresql://u@[::1]:6543/d", ("::1", 6543, "u", None, "d")),
+        ("postgresql://u@[::1]/d", ("::1", 5432, "u", None, "d")),
+        ("postgresql://u@a:1,b:2/d", (["a", "b"], [1, 2], "u", None, "d")),
+        ("postgresql://u@a,b/d?port=7", (["a", "b"], [7, 7], "u", None, "d")),
+        ("postgresql:///d?host=/var/run&port=6432&user=u", ("/var/run", 6432, "u", None, "d")),
+        ("postgresql://u@/d?host=a,b&port=1,2", (["a", "b"], [1, 2], "u", None, "d")),
+        ("postgresql://h/?dbname=d&password=p", ("h", 5432, "postgres", "p", "d")),
+    ],
+)
+def test_a_dsn_is_read(dsn, expected) -> None:
+    address, name = parse_dsn(dsn)
+    assert (address.host, address.port, address.user, address.password, name) == expected
+
+
+def test_tls_and_the_kind_of_host_are_passed_on() -> None:
+    address, _ = parse_dsn("postgresql://h/d?sslmode=require&target_session_attrs=read-write")
+    assert address.parameters == {"ssl": "require", "target_session_attrs": "read-write"}
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "mysql://u:hunter2@h/d",
+        "hunter2",
+        "postgresql://u:hunter2@h:x/d",
+        "postgresql://u@h:65536/d",
+        "postgresql://[::1",
+    ],
+)
+def test_what_is_no_dsn_is_refused_without_repeating_it(dsn) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        parse_dsn(dsn)
+    assert "hunter2" not in str(refused.value.as_dict())
+
+
+async def test_nothing_is_started_or_stopped() -> None:
+    external = ExternalPostgres("postgresql://u@h:1/d")
+    await external.recover()
+    await external.close()
+    assert (await external.address()).host == "h"
+    assert external.database == "d"
+
+
+@pytest.fixture
+async def plain_settings(open_server, settings) -> Settings:
+    """A server whose login may make databases and no roles."""
+    name = f"plain_{uuid.uuid4().hex[:8]}"
+    await open_server.run(f"CREATE ROLE {name} LOGIN CREATEDB NOCREATEROLE")
+    return replace(settings, database_url=open_server.dsn(name))
+
+
+async def test_where_no_role_may_be_made_one_role_serves(plain_settings, open_server) -> None:
+    async with open_app(plain_settings) as app:
+        projects = await app.projects("test")
+        project = await projects.create("plain_one")
+        assert project.state == "ready"
+        assert not (await app.started.schemas.roles()).separate
+        database = (await app.open("plain_one")).database
+        assert await database.fetch_text("SELECT count(*) FROM workflow.entities")
+        assert (await projects.archive("plain_one")).state == "archived"
+        assert (await projects.restore("plain_one")).state == "ready"
+        await projects.archive("plain_one")
+        await projects.drop("plain_one")
+    names = await open_server.run(
+        "SELECT rolname FROM pg_roles WHERE rolname LIKE 'project_plain%'"
+    )
+    assert names == []
+
+
+async def test_where_no_database_may_be_made_the_error_says_so(settings, open_server) -> None:
+    name = f"poor_{uuid.uuid4().hex[:8]}"
+    await open_server.run(f"CREATE ROLE {name} LOGIN NOCREATEDB NOCREATEROLE")
+    async with open_app(replace(settings, database_url=open_server.dsn(name))) as app:
+        with pytest.raises(UndercroftError) as refused:
+            await app.registry()
+    assert refused.value.code == "forbidden"
