@@ -55,7 +55,7 @@ def postgres() -> Iterator[Postgres]:
     assert spec
     assert spec.submodule_search_locations
     package = Path(next(iter(spec.submodule_search_locations)))
-    root = Path(tempfile.mkdtemp(prefix="uc-", dir="/tmp"))  # noqa: S108 - sockets want short paths
+    root = Path(tempfile.mkdtemp(prefix="uc-", dir="/tmp"))
     account = "nobody" if os.geteuid() == 0 else None
     binaries = package / "pginstall" / "bin"
     if account:

@@ -1,7 +1,12 @@
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import undercroft
 from undercroft.db.migrate.files import digest, load_line, resources
 from undercroft.errors import InvalidInput, NotFound
 
@@ -81,5 +86,22 @@ def test_an_unknown_line_is_not_found(tmp_path: Path) -> None:
 
 
 def test_the_checkout_has_its_resources() -> None:
-    assert resources("migrations").name == "migrations"
+    assert (resources("migrations") / "registry").is_dir()
     assert resources("schemas").is_dir()
+
+
+def test_an_installed_package_has_its_resources_inside(tmp_path: Path) -> None:
+    package = tmp_path / "undercroft"
+    shutil.copytree(Path(undercroft.__file__).parent, package)
+    shutil.copytree(resources("migrations"), package / "migrations")
+    shutil.copytree(resources("schemas"), package / "schemas")
+    code = (
+        "from undercroft.db.migrate.files import load_line, resources as r;"
+        "print(r('migrations'), r('schemas'), load_line('registry').latest > 0)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[1:]])},
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert found.stdout.split() == [str(package / "migrations"), str(package / "schemas"), "True"]

@@ -9,7 +9,6 @@ from undercroft.db.migrate.fleet import Fleet, Target, for_all, migrate_all
 from undercroft.db.migrate.patience import Patience
 from undercroft.errors import Conflict, NotFound
 
-
 REGISTRY = {"_0001_r": "CREATE TABLE r ();", "_0001_r_down": "DROP TABLE r;"}
 PROJECT = {"_0001_p": "CREATE TABLE p (id int);", "_0001_p_down": "DROP TABLE p;"}
 

@@ -43,7 +43,7 @@ FILES = {
     "_0003_paint": (
         "-- data: batches\n"
         "WITH painted AS (UPDATE plants SET colour = 'red' WHERE id IN (SELECT id FROM plants "
-        "WHERE colour IS NULL ORDER BY id LIMIT 8) RETURNING id) "
+        "WHERE colour IS NULL ORDER BY id LIMIT 12) RETURNING id) "
         "INSERT INTO witness SELECT 'painted ' || id FROM painted;"
     ),
     "_0003_paint_down": "UPDATE plants SET colour = NULL;",

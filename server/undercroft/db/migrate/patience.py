@@ -8,12 +8,13 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import asyncpg
 
 from undercroft.db.migrate.ledger import SQL
+from undercroft.db.sqlstate import DRIVER_ERRORS
 from undercroft.errors import Unavailable
 
 Connect = Callable[[str], AbstractAsyncContextManager[asyncpg.Connection]]
@@ -40,7 +41,7 @@ class Patience:
 
     async def pause(self, attempt: int) -> None:
         """Back off: twice as long each time up to the limit, and at random between half and all."""
-        longest = min(self.first_pause * 2**attempt, self.longest_pause)
+        longest = min(self.first_pause * 2 ** min(attempt, 30), self.longest_pause)
         await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
 
 
@@ -70,7 +71,8 @@ async def runner_lock(
                     yield holder
                     return
             finally:
-                if not holder.is_closed():
+                # A lost connection has released the lock already, and is closed right away.
+                with suppress(*DRIVER_ERRORS):
                     await transaction.rollback()
             if time.monotonic() > deadline:
                 raise Unavailable(
@@ -91,7 +93,7 @@ async def confirm_lock(holder: asyncpg.Connection, database: str) -> None:
     """
     try:
         await holder.execute("SELECT")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except DRIVER_ERRORS:
         raise Unavailable(
             f"The connection that kept other runners away from {database} was lost.",
             hint="Nothing is half done. Run it again.",
