@@ -24,6 +24,7 @@ from undercroft.entities.store import (
 )
 from undercroft.entities.types_cache import EntityType, TypeCache
 from undercroft.errors import Conflict, InvalidInput, LimitReached, NotFound, UndercroftError
+from undercroft.progress import Progress, silent
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -34,6 +35,9 @@ MAX_NAMED = 20
 """Bad records that an error names one by one."""
 
 TURNS = 5
+
+REPORT_EVERY = 50
+"""Records between two reports of progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +80,12 @@ class _Faults:
         )
 
 
-async def create(db: Database, type_name: str, records: Sequence[Mapping[str, Any]]) -> Batch:
+async def create(
+    db: Database,
+    type_name: str,
+    records: Sequence[Mapping[str, Any]],
+    progress: Progress = silent,
+) -> Batch:
     """Store new records of one type, in their order.
 
     Raises:
@@ -91,6 +100,8 @@ async def create(db: Database, type_name: str, records: Sequence[Mapping[str, An
         faults = _Faults()
         for index, (data, text) in enumerate(zip(records, texts, strict=True)):
             await _check(types, kind, index, data, text, faults)
+            if index % REPORT_EVERY == REPORT_EVERY - 1:
+                await progress(index + 1, len(records), "checked")
         faults.refuse()
         rows = await db.fetch(SQL.insert_entities, kind.name, kind.version, texts, db.actor)
         if rows:

@@ -109,14 +109,16 @@ class IndexKeeper:
 
     async def align(self, db: Database) -> None:
         """Build what is missing, rebuild what is half-made, drop what no type asks for."""
-        missing, surplus = await _work_to_do(db)
-        if not missing and not surplus:
-            return
-        if db.behind_pooler:
-            await self._align_in_transaction(db, missing, surplus)
-            return
+        # A session of its own, because `db` may belong to somebody's transaction.
         async with db.session() as session:
-            while not await session.fetch_value(SQL.try_index_turn):
+            missing, surplus = await _work_to_do(session)
+            if not missing and not surplus:
+                return
+            if session.behind_pooler:
+                await self._align_in_transaction(session, missing, surplus)
+                return
+            # Another process holds the turn, so there is no event to wait for.
+            while not await session.fetch_value(SQL.try_index_turn):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.2)
             try:
                 await self._align_in_session(session)
@@ -152,12 +154,12 @@ class IndexKeeper:
             self.failed.pop(one.name, None)
 
     async def _align_in_transaction(
-        self, db: Database, missing: Sequence[Wanted], surplus: Sequence[str]
+        self, session: Database, missing: Sequence[Wanted], surplus: Sequence[str]
     ) -> None:
         """Behind a pooler a role cannot be kept between statements: writers wait for the build."""
-        owner = await db.fetch_row(SQL.get_owner)
-        assert owner is not None  # noqa: S101 - the migration made the table
-        async with db.transaction() as bound:
+        async with session.transaction() as bound:
+            owner = await bound.fetch_row(SQL.get_owner)
+            assert owner is not None  # noqa: S101 - the migration made the table
             await bound.execute_text(f"SET LOCAL ROLE {owner['owner']}")
             for name in surplus:
                 await bound.execute_text(f"DROP INDEX IF EXISTS workflow.{quote_ident(name)}")

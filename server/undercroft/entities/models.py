@@ -122,3 +122,24 @@ class Batch:
     """What a batch has written, in the order of its input."""
 
     items: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecentChange:
+    """One change of some record."""
+
+    id: UUID
+    type: str
+    version: int
+    operation: str
+    changed_by: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """What a project keeps, and what happened to it lately."""
+
+    types: Sequence[TypeSummary]
+    changes: Sequence[RecentChange]
+    """The latest first."""

@@ -224,6 +224,13 @@ FROM (
 WHERE before < 1000000
 ORDER BY version DESC;
 
+-- list_recent_changes --
+-- The latest changes of any record, newest first.
+SELECT entity_id, schema_name, version, operation, changed_by, changed_at
+FROM workflow.entity_history
+ORDER BY changed_at DESC
+LIMIT $1;
+
 -- list_indexes --
 -- The indexes made for types, with their state; `building` while some session is at work on one.
 SELECT c.relname AS name, i.indisvalid AND i.indisready AS ready,

@@ -11,7 +11,14 @@ from pydantic_core import from_json
 from undercroft.entities import batches, history, search
 from undercroft.entities.changes import merge
 from undercroft.entities.documents import encode
-from undercroft.entities.models import Batch, EntityRecord, HistoryEntry, Written
+from undercroft.entities.models import (
+    Batch,
+    EntityRecord,
+    HistoryEntry,
+    Overview,
+    RecentChange,
+    Written,
+)
 from undercroft.entities.recent import Recent, RecentRecords
 from undercroft.entities.store import (
     SQL,
@@ -27,6 +34,7 @@ from undercroft.entities.types_cache import TypeCache
 from undercroft.entities.types_service import EntityTypes, install_builtin_types
 from undercroft.errors import Conflict, NotFound
 from undercroft.paging import Page
+from undercroft.progress import Progress, silent
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -35,6 +43,9 @@ __all__ = ["Entities", "install_builtin_types"]
 
 TURNS = 5
 """How often a write begins anew because its type changed under it."""
+
+RECENT_CHANGES = 20
+"""How many changes an overview shows."""
 
 
 class Entities:
@@ -70,9 +81,14 @@ class Entities:
             kind = await self._types.reload(self._db, type_name)
         raise changed_meanwhile(type_name)
 
-    async def create_many(self, type_name: str, records: Sequence[Mapping[str, Any]]) -> Batch:
+    async def create_many(
+        self,
+        type_name: str,
+        records: Sequence[Mapping[str, Any]],
+        progress: Progress = silent,
+    ) -> Batch:
         """Store new records of one type, all or none; errors name the index of each bad one."""
-        return await batches.create(self._db, type_name, records)
+        return await batches.create(self._db, type_name, records, progress)
 
     async def get(
         self, entity: UUID, fields: Sequence[str] = (), *, include_deleted: bool = False
@@ -234,6 +250,23 @@ class Entities:
     async def query(self, type_name: str, **wanted: Any) -> Page[EntityRecord]:
         """Records of one type; the keywords are those of `search.Request`."""
         return await search.query(self._db, search.Request(type=type_name, **wanted))
+
+    async def overview(self) -> Overview:
+        """The project's types with their numbers of records, and its latest changes."""
+        types = await self.types.list()
+        rows = await self._db.fetch(SQL.list_recent_changes, RECENT_CHANGES)
+        changes = [
+            RecentChange(
+                id=row["entity_id"],
+                type=row["schema_name"],
+                version=row["version"],
+                operation=row["operation"],
+                changed_by=row["changed_by"],
+                changed_at=row["changed_at"],
+            )
+            for row in rows
+        ]
+        return Overview(types=types.items, changes=changes)
 
     async def history(self, entity: UUID, limit: int = 20, cursor: str = "") -> Page[HistoryEntry]:
         """What happened to a record, newest first."""

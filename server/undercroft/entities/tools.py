@@ -7,6 +7,7 @@ from undercroft.entities.models import (
     Batch,
     EntityRecord,
     HistoryEntry,
+    Overview,
     TypeDefined,
     TypeDefinition,
     TypeSummary,
@@ -15,6 +16,7 @@ from undercroft.entities.models import (
 from undercroft.entities.service import Entities
 from undercroft.mcp.toolset import Toolset
 from undercroft.paging import Page
+from undercroft.progress import Progress
 
 tools = Toolset("entities")
 
@@ -24,6 +26,7 @@ Json = dict[str, Any]
 @tools.write(idempotent=True)
 async def define_entity_type(  # noqa: PLR0913, PLR0917 - what a definition consists of
     entities: Entities,
+    progress: Progress,
     name: str,
     schema: Json,
     description: str = "",
@@ -35,7 +38,9 @@ async def define_entity_type(  # noqa: PLR0913, PLR0917 - what a definition cons
     schema: JSON Schema 2020-12; x-indexed: fields (or lists of them) to filter and sort by; x-text:
     fields to search. Refused if stored records would not fit; `defaults` fills fields they lack.
     """
-    return await entities.types.define(name, schema, description, defaults, dry_run=dry_run)
+    return await entities.types.define(
+        name, schema, description, defaults, dry_run=dry_run, progress=progress
+    )
 
 
 @tools.read
@@ -46,7 +51,7 @@ async def list_entity_types(entities: Entities, cursor: str = "") -> Page[TypeSu
 
 @tools.read
 async def get_entity_type(entities: Entities, name: str, version: int = 0) -> TypeDefinition:
-    """Show a type's schema, now or in a version."""
+    """Show a type's schema."""
     return await entities.types.get(name, version)
 
 
@@ -57,9 +62,14 @@ async def create_entity(entities: Entities, type: str, data: Json) -> Written:  
 
 
 @tools.write
-async def create_entities(entities: Entities, type: str, records: list[Json]) -> Batch:  # noqa: A002 - the agent's word
+async def create_entities(
+    entities: Entities,
+    progress: Progress,
+    type: str,  # noqa: A002 - the agent's word
+    records: list[Json],
+) -> Batch:
     """Store up to 500 records, all or none."""
-    return await entities.create_many(type, records)
+    return await entities.create_many(type, records, progress)
 
 
 @tools.read
@@ -157,3 +167,52 @@ async def undo(
 ) -> Written:
     """Take back the change that made `version`, or all after to_version."""
     return await entities.undo(id, version, to_version)
+
+
+@tools.resource("undercroft://project/{project}/overview", name="overview")
+async def overview(entities: Entities) -> Overview:
+    """What the project keeps: its types, how many records of each, the latest changes."""
+    return await entities.overview()
+
+
+@tools.resource("undercroft://project/{project}/types/{type}", name="type")
+async def entity_type(entities: Entities, type: str) -> TypeDefinition:  # noqa: A002 - as in the URI
+    """An entity type: its JSON Schema, its version, the state of its indexes."""
+    return await entities.types.get(type)
+
+
+@tools.completes("type")
+async def complete_type(entities: Entities, prefix: str) -> list[str]:
+    """Type names that begin so."""
+    return list(await entities.types.names(prefix))
+
+
+@tools.prompt
+def start_work(project: str = "") -> str:
+    """Begin a session: see what the project keeps and what is open."""
+    place = f"the project {project}" if project else "the project of this folder"
+    named = f' with project="{project}"' if project else ""
+    return (
+        f"Find out where {place} stands before you change anything.\n"
+        f"1. list_entity_types{named}: what is kept here.\n"
+        f'2. query_entities{named} type="task" where={{"status":{{"in":["in_progress","blocked",'
+        '"pending"]}} sort=["due_date"]: what is open.\n'
+        "3. Tell me in five lines what is in progress, what is blocked and what you would do "
+        "next. Wait for my answer.\n"
+        "While you work, keep each task's status true: update_entity with the version you read."
+    )
+
+
+@tools.prompt
+def design_type(purpose: str, project: str = "") -> str:
+    """Turn a description in words into an entity type, tried before it is made."""
+    named = f' with project="{project}"' if project else ""
+    return (
+        f"I want to keep records of this: {purpose}\n"
+        f"1. list_entity_types{named}: if a type fits already, say so and stop.\n"
+        "2. Draft a JSON Schema (2020-12): few fields, `required` only where a record makes no "
+        "sense without, `enum` for states, format date-time for instants, x-indexed for what "
+        "will be filtered or sorted, x-text for what will be searched. Show it to me.\n"
+        f"3. When I agree: define_entity_type{named} with dry_run=true, then without.\n"
+        "4. Store one example record and read it back."
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from undercroft.entities.store import SQL
 from undercroft.entities.types_cache import TypeCache, unknown_type
 from undercroft.errors import Conflict, InvalidInput, LimitReached, NotFound, UndercroftError
 from undercroft.paging import Page, decode_cursor, page_of
+from undercroft.progress import Progress, silent
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -61,7 +62,7 @@ class EntityTypes:
         self._types = db.cached(TypeCache)
         self._keeper = db.cached(IndexKeeper)
 
-    async def define(
+    async def define(  # noqa: PLR0913 - what a definition consists of
         self,
         name: str,
         schema: Mapping[str, Any],
@@ -69,6 +70,7 @@ class EntityTypes:
         defaults: Mapping[str, Any] | None = None,
         *,
         dry_run: bool = False,
+        progress: Progress = silent,
     ) -> TypeDefined:
         """Make a type, or give it a new definition that all its records fit.
 
@@ -83,20 +85,21 @@ class EntityTypes:
         encode(dict(defaults or {}), "defaults")
         async with self._db.transaction() as bound:
             defined = await self._define(
-                bound, name, validator, description, defaults or {}, dry_run=dry_run
+                bound, name, validator, description, defaults or {}, progress, dry_run=dry_run
             )
         if defined.outcome != "unchanged" and not dry_run:
             self._types.forget(name)
             self._keeper.kick(self._db)
         return defined
 
-    async def _define(  # noqa: PLR0913 - the request, checked
+    async def _define(  # noqa: PLR0913, PLR0917 - the request, checked
         self,
         db: Database,
         name: str,
         validator: Validator,
         description: str,
         defaults: Mapping[str, Any],
+        progress: Progress,
         *,
         dry_run: bool,
     ) -> TypeDefined:
@@ -117,7 +120,7 @@ class EntityTypes:
             await db.execute(SQL.replace_type, name, text, description, db.actor)
             await db.execute(SQL.insert_type_version, name)
         check = await self._check_records(
-            db, name, validator, defaults, version=None if dry_run else version
+            db, name, validator, defaults, progress, version=None if dry_run else version
         )
         if check.invalid_count and not dry_run:
             raise _would_not_fit(name, check)
@@ -132,12 +135,13 @@ class EntityTypes:
             await db.execute(SQL.insert_type_version, name)
         return bool(made)
 
-    async def _check_records(
+    async def _check_records(  # noqa: PLR0913 - the request, checked
         self,
         db: Database,
         name: str,
         validator: Validator,
         defaults: Mapping[str, Any],
+        progress: Progress,
         *,
         version: int | None,
     ) -> _Check:
@@ -162,6 +166,7 @@ class EntityTypes:
                     [filled[row["id"]] for row in changed],
                     *(version, db.actor),
                 )
+            await progress(check.checked, None, "records checked")
         return check
 
     async def list(self, cursor: str = "", limit: int = 100) -> Page[TypeSummary]:
@@ -179,6 +184,11 @@ class EntityTypes:
             if row["schema_name"] > str(after)
         ]
         return page_of(items, limit=limit, position=lambda item: [item.name])
+
+    async def names(self, prefix: str = "") -> Sequence[str]:
+        """Names that begin so, in their order."""
+        rows = await self._db.fetch(SQL.list_type_names)
+        return [row["schema_name"] for row in rows if row["schema_name"].startswith(prefix)]
 
     async def get(self, name: str, version: int = 0) -> TypeDefinition:
         """A type's definition now, or in an earlier version.
