@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -236,9 +237,7 @@ async def test_a_record_of_any_allowed_size_fits_its_indexes(project_db: Databas
     }
     await entities.types.define("wide", schema)
     await project_db.cached(IndexKeeper).settled()
-    import random
-
-    chars = random.Random(1)
+    chars = random.Random(1)  # noqa: S311 - not a secret
     widest = [
         "".join(chr(chars.randrange(0x10000, 0x10FFFF)) for _ in range(250)) for _ in range(2)
     ]

@@ -191,16 +191,16 @@ async def test_of_64_writers_of_one_version_one_wins_and_the_others_learn_of_it(
 ) -> None:
     made = await entities.create("task", TASK)
 
-    async def write(writer: int) -> int | None:
+    async def write(writer: int) -> int | Conflict:
         try:
             return (await entities.update(made.id, 1, patch={"assignee": str(writer)})).version
         except Conflict as conflict:
-            assert conflict.data["current_version"] == 2
-            return None
+            return conflict
 
     results = await asyncio.gather(*(write(writer) for writer in range(64)))
-    assert [r for r in results if r] == [2]
-    winner = str(next(i for i, r in enumerate(results) if r))
+    assert [r for r in results if isinstance(r, int)] == [2]
+    assert {r.data["current_version"] for r in results if isinstance(r, Conflict)} == {2}
+    winner = str(next(i for i, r in enumerate(results) if isinstance(r, int)))
     assert (await entities.get(made.id)).data["assignee"] == winner
 
 
@@ -227,10 +227,14 @@ async def test_a_rolled_back_change_never_becomes_the_base_of_another(
     project_db: Database, entities: Entities
 ) -> None:
     made = await entities.create("task", TASK)
-    with pytest.raises(RuntimeError):
+
+    async def give_up() -> None:
         async with project_db.transaction() as bound:
             await Entities(bound).update(made.id, 1, patch={"assignee": "ghost"})
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await give_up()
     await entities.update(made.id, 1, patch={"status": "blocked"})
     # Version 2 of the cancelled change is remembered; the real version 2 must be the base.
     await entities.update(made.id, 2, patch={"priority": "low"})

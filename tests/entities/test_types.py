@@ -313,7 +313,8 @@ async def test_a_built_in_type_that_is_missing_or_old_is_brought_up(
         "SELECT quote_ident(tableowner) FROM pg_tables WHERE tablename = 'entity_schema_versions'"
     )
     await connection.execute(
-        f"SET ROLE {owner}; ALTER TABLE workflow.entity_schema_versions DISABLE TRIGGER append_only;"
+        f"SET ROLE {owner};"
+        "ALTER TABLE workflow.entity_schema_versions DISABLE TRIGGER append_only;"
         "DELETE FROM workflow.entity_schema_versions WHERE schema_name = 'vendor' AND version = 1;"
         "ALTER TABLE workflow.entity_schema_versions ENABLE TRIGGER append_only"
     )

@@ -128,7 +128,7 @@ def compile_definition(definition: Any) -> Validator:
 
 
 async def compile_beside(definition: Any) -> Validator:
-    """As `compile_definition`, which takes up to 0.1 s for the largest, without holding the loop."""
+    """As `compile_definition`, which takes up to 0.1 s, without holding the loop."""
     documents.refuse_deep_schema(definition)
     if len(as_json(definition)) <= INLINE_SCHEMA:
         return compile_definition(definition)
