@@ -55,8 +55,15 @@ make_venv() {
   python="$(find_python)"
   # A checkout that has moved has scripts that still name the old place.
   grep -qsF "$VENV" "$VENV/bin/activate" && "$VENV/bin/python" -m pip --version >/dev/null 2>&1 && return
-  "$python" -c 'import ensurepip' 2>/dev/null || install_venv_module "$python"
-  "$python" -m venv --clear "$VENV" >&2
+  if "$python" -c 'import ensurepip' 2>/dev/null; then
+    "$python" -m venv --clear "$VENV" >&2
+  elif "$python" -m pip --version >/dev/null 2>&1; then
+    "$python" -m venv --clear --without-pip "$VENV" >&2
+    "$python" -m pip --disable-pip-version-check --quiet --python "$VENV/bin/python" install pip >&2
+  else
+    install_venv_module "$python"
+    "$python" -m venv --clear "$VENV" >&2
+  fi
 }
 
 # Debian keeps ensurepip in a package of its own.
