@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any, Literal
 
 import structlog
@@ -17,10 +18,15 @@ _SECRET = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
+def _names_secret(key: str) -> bool:
+    return _SECRET.search(key) is not None
+
+
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace the values of keys that name a secret."""
     for key in event:
-        if _SECRET.search(key):
+        if _names_secret(key):
             event[key] = "[redacted]"
     return event
 

@@ -52,8 +52,12 @@ def refuse_unstorable(value: Any) -> None:
         )
     if b"\\u0000" in text and _NUL.search(text):
         raise InvalidInput("A text contains the NUL character, which PostgreSQL cannot store.")
+    unfit = _UNFIT_NUMBER.search(text)
+    if not unfit and text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
+        return
+    # It may all stand inside texts: look again without them.
     structure = _TEXT.sub(b"", text)
-    if _UNFIT_NUMBER.search(structure):
+    if unfit and _UNFIT_NUMBER.search(structure):
         raise InvalidInput("A number is not finite or has too many digits.")
     brackets = structure.translate(None, delete=_NO_BRACKET)
     if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_DEPTH:
@@ -84,18 +88,18 @@ def check(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
 
     """
     refuse_unstorable(dict(given))
-    unknown = [name for name in given if name not in model.model_fields]
+    known = model.model_fields
+    unknown = [name for name in given if name not in known]
     if unknown:
         raise InvalidInput(
-            f"There is no argument {_short(unknown[0])}.",
-            hint=nearest(unknown[0], model.model_fields),
+            f"There is no argument {_short(unknown[0])}.", hint=nearest(unknown[0], known)
         )
     unfolded = {name: _unfold(model, name, value) for name, value in given.items()}
     try:
         checked = model.model_validate(unfolded)
     except ValidationError as error:
         raise _complaint(error) from None
-    return {name: getattr(checked, name) for name in model.model_fields}
+    return dict(vars(checked))
 
 
 def _unfold(model: type[BaseModel], name: str, value: Any) -> Any:

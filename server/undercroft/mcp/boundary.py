@@ -7,14 +7,14 @@ errors, one log line: a tool never does any of these itself.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from undercroft.errors import (
     Forbidden,
@@ -66,10 +66,12 @@ class Boundary:
     closing: bool = False
     """Whether the server is about to end and takes no further calls."""
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _log: Any = field(default_factory=log.bind, repr=False)
+    """Bound once: binding anew costs as much as the rest of a line."""
 
     async def call(self, name: str, arguments: Mapping[str, Any], caller: Caller) -> Outcome:
         """Run a tool; never raises but for cancellation."""
-        call_id = uuid.uuid4().hex[:16]
+        call_id = os.urandom(8).hex()
         started = time.perf_counter()
         self.in_flight += 1
         call: _Call | None = None
@@ -122,7 +124,10 @@ class Boundary:
             body = {"project": call.project, **body}
         text = to_json(body).decode()
         refuse_oversize(text)
-        return Outcome(body=body, text=text, project=call.project, wrote=call.tool.writes)
+        # Read back rather than converted value by value: a fifth of the time.
+        return Outcome(
+            body=from_json(text), text=text, project=call.project, wrote=call.tool.writes
+        )
 
     async def _work(self, call: _Call) -> dict[str, Any]:
         database = await self._database(call)
@@ -169,7 +174,7 @@ class Boundary:
         self.in_flight -= 1
         if self.in_flight == 0:
             self._idle.set()
-        log.info(
+        self._log.info(
             "call",
             call_id=call_id,
             tool=call.tool.name if call else name[:64],

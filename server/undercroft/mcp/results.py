@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
 
 from undercroft.errors import LimitReached
 
@@ -14,22 +16,39 @@ MAX_CHARACTERS = 40_000
 """Of a result's JSON text; clients cut or refuse more (Claude Code: 25,000 tokens)."""
 
 
+_WRITABLE = frozenset({str, int, float, bool, type(None), dict, UUID, datetime})
+"""Types that `to_json` takes as they are, seen without a call."""
+
+
+@lru_cache(maxsize=256)
+def _fields(kind: type) -> tuple[str, ...] | None:
+    """The fields of a value object; None for every other type."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(one.name for one in dataclasses.fields(kind))
+
+
 def plain(value: Any) -> Any:
-    """JSON values; a value object's absent fields are left out, a record's own nulls stay."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
-        return {name: plain(item) for name, item in pairs if item is not None}
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", exclude_none=True)
+    """Objects, lists and scalars that `to_json` can write.
+
+    A value object's absent fields are left out, a record's own nulls stay.
+    """
+    names = _fields(value.__class__)
+    if names is not None:
+        return {
+            name: item if type(item) in _WRITABLE else plain(item)
+            for name in names
+            if (item := getattr(value, name)) is not None
+        }
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, str | int | float | bool | dict) or value is None:
-        return value
-    return to_jsonable_python(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_none=True)
+    return value
 
 
 def as_object(value: Any) -> dict[str, Any]:
-    """A tool's result as a JSON object."""
+    """A tool's result as an object that `to_json` can write."""
     body = plain(value)
     if isinstance(body, dict):
         return body

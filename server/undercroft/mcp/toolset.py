@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar, overload
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from undercroft.errors import InvalidInput
 from undercroft.mcp.call import Caller
@@ -64,7 +64,7 @@ class Tool:
     def arguments(self) -> type[BaseModel]:
         """The model that checks a call's arguments."""
         own = {
-            p.name: (p.annotation, ... if p.default is p.empty else p.default)
+            p.name: (p.annotation, _default(p.default))
             for p in self._parameters[1:]
             if p.annotation not in _INJECTED
         }
@@ -99,6 +99,15 @@ class Tool:
             return {"readOnlyHint": True, "openWorldHint": False}
         hints = {"destructiveHint": self.destructive, "openWorldHint": False}
         return hints | ({"idempotentHint": True} if self.idempotent else {})
+
+
+def _default(default: Any) -> Any:
+    if default is inspect.Parameter.empty:
+        return ...
+    if isinstance(default, list | dict):
+        # A default that pydantic would copy deeply on every call.
+        return Field(default_factory=default.copy)
+    return default
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
