@@ -39,7 +39,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     showing = _add(commands, "status", status, "show whether it runs, where, and who uses it")
     showing.add_argument("--json", action="store_true", help="for a program")
     session = _add(commands, "psql", psql, "open psql on it; further words are passed to psql")
-    session.add_argument("--project", help="the database of this project, not the registry")
+    session.add_argument(
+        "--project",
+        # The setting of that name, which stands before the command, counts as well.
+        default=argparse.SUPPRESS,
+        help="the database of this project, not the registry",
+    )
     session.set_defaults(words=[])
     reading = _add(commands, "logs", logs, "show the server's log")
     reading.add_argument("-n", "--lines", type=int, default=50, help="how many lines (50)")
@@ -111,7 +116,8 @@ async def psql(args: argparse.Namespace, settings: Settings) -> int:
         program = (await source.programs()).folder / "psql"
         if not program.exists():
             raise InvalidInput("There is no psql beside the server's programs.")
-        database = f"project_{args.project}" if args.project else settings.registry_database
+        project = getattr(args, "project", "") or settings.project
+        database = f"project_{project}" if project else settings.registry_database
         environ = {name: value for name, value in os.environ.items() if name[:2] != "PG"}
         environ |= {"PGHOST": str(address.host), "PGPORT": str(address.port)}
         environ |= {"PGUSER": address.user, "PGDATABASE": database}

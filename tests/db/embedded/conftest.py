@@ -56,7 +56,12 @@ class UserProcess:
     """A process of its own that uses the embedded server of a home."""
 
     def __init__(
-        self, home: Path, *, interval: float = 30.0, env: dict[str, str] | None = None
+        self,
+        home: Path,
+        *,
+        interval: float = 30.0,
+        env: dict[str, str] | None = None,
+        groups: list[int] | None = None,
     ) -> None:
         environ = os.environ | {"PYTHONPATH": SERVER, "PYTHONUTF8": "1"} | (env or {})
         self.process = subprocess.Popen(
@@ -67,6 +72,7 @@ class UserProcess:
             text=True,
             env=environ,
             start_new_session=True,
+            extra_groups=groups,
         )
 
     def said(self) -> dict[str, Any]:

@@ -130,14 +130,14 @@ async def test_root_with_a_closed_home_is_served_and_no_mode_above_changes(close
 
 
 @root
-async def test_the_server_does_not_run_as_root_nor_keeps_its_groups(home: Path) -> None:
-    source = EmbeddedPostgres(home)
-    await source.address()
-    pid = (await source.status()).pid
-    words = read_status(pid or 0)
+async def test_the_server_does_not_run_as_root_nor_keeps_its_groups(
+    spawn: Spawn, home: Path
+) -> None:
+    user = spawn(home, groups=[0, 4])
+    words = read_status(user.said()["pid"])
     assert words["Uid"] == [words["Uid"][0]] * 4 != ["0"] * 4
     assert words["Groups"] == []
-    await source.close()
+    user.leave()
 
 
 def read_status(pid: int) -> dict[str, list[str]]:

@@ -97,9 +97,10 @@ async def test_processes_of_a_dead_postmaster_are_waited_for(home: Path) -> None
         until(lambda: not works(pid))
         recovering = asyncio.create_task(source.recover())
         await asyncio.sleep(0.3)
-        assert not recovering.done()
-        assert (home / "postgres" / "18" / "postmaster.pid").read_text().startswith(f"{pid}\n")
+        done, lock = recovering.done(), (home / "postgres" / "18" / "postmaster.pid").read_text()
         os.kill(backend, 18)
+        assert not done
+        assert lock.startswith(f"{pid}\n")
         await recovering
         connection.terminate()
     await source.close()
