@@ -396,10 +396,12 @@ async def test_a_forged_cursor_is_refused(filled: Entities, bad: str) -> None:
             await filled.query("thing", sort=sort, cursor=encode_cursor([digest, *values]))
 
 
-async def test_large_records_fill_a_page_early(filled: Entities) -> None:
-    await filled.create_many("thing", [{"m": "x" * 10_000} for _ in range(20)])
+@pytest.mark.parametrize("value", ["x" * 10_000, [1] * 4_000, "ä\n" * 4_000], ids=type)
+async def test_large_records_fill_a_page_early(filled: Entities, value: Any) -> None:
+    """Whether PostgreSQL's text of them is longer than ours, as for lists, or not."""
+    await filled.create_many("thing", [{"m": value} for _ in range(20)])
     page = await filled.query("thing", limit=50)
-    assert 1 <= len(page.items) <= 3
+    assert 1 <= len(page.items) <= 5
     seen = len(page.items)
     while page.next_cursor:
         page = await filled.query("thing", limit=50, cursor=page.next_cursor)

@@ -2,7 +2,9 @@
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable
 
+import asyncpg
 import pytest
 
 from undercroft.db.database import Database
@@ -131,6 +133,30 @@ async def test_history_is_read_in_pages(entities: Entities) -> None:
     assert third.next_cursor is None
 
 
+async def test_the_history_of_a_large_record_is_whole(entities: Entities) -> None:
+    made = await entities.create("task", TASK | {"description": "x" * 100_000})
+    for version in range(1, 16):
+        await entities.update(made.id, version, patch={"assignee": str(version)})
+    versions: list[int] = []
+    cursor = ""
+    while True:
+        page = await entities.history(made.id, limit=100, cursor=cursor)
+        versions += [entry.version for entry in page.items]
+        if page.next_cursor is None:
+            break
+        cursor = page.next_cursor
+    assert versions == list(range(16, 0, -1))
+    assert page.items[-1].changes[0]["cut"] is True
+
+
+async def test_a_change_in_very_many_places_still_has_an_entry(entities: Entities) -> None:
+    await entities.types.define("wide", {"type": "object"})
+    made = await entities.create("wide", {f"{i}" * 100: "a" for i in range(100, 290)})
+    await entities.update(made.id, 1, data={f"{i}" * 100: "b" for i in range(100, 290)})
+    entry = (await entities.history(made.id)).items[0]
+    assert entry.changes == [{"path": "", "cut": True, "places": 190}]
+
+
 async def test_undo_takes_the_last_change_back_as_a_new_version(entities: Entities) -> None:
     made = await entities.create("task", TASK)
     await entities.update(made.id, 1, patch={"status": "blocked"})
@@ -224,7 +250,9 @@ async def test_64_counters_lose_no_increment(entities: Entities) -> None:
 
 
 async def test_a_rolled_back_change_never_becomes_the_base_of_another(
-    project_db: Database, entities: Entities
+    project_db: Database,
+    entities: Entities,
+    connect: Callable[[str], Awaitable[asyncpg.Connection]],
 ) -> None:
     made = await entities.create("task", TASK)
 
@@ -235,8 +263,10 @@ async def test_a_rolled_back_change_never_becomes_the_base_of_another(
 
     with pytest.raises(RuntimeError):
         await give_up()
-    await entities.update(made.id, 1, patch={"status": "blocked"})
-    # Version 2 of the cancelled change is remembered; the real version 2 must be the base.
+    # Another process makes the real version 2, while this one remembers the one that never was.
+    await (await connect(project_db.name)).execute(
+        "UPDATE workflow.entities SET version = 2, data = data || '{\"status\": \"blocked\"}'"
+    )
     await entities.update(made.id, 2, patch={"priority": "low"})
     assert (await entities.get(made.id)).data == TASK | {"status": "blocked", "priority": "low"}
 

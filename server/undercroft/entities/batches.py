@@ -141,6 +141,7 @@ async def _write(
     }
     faults = _Faults()
     texts: list[str] = []
+    size = 0
     for index, change in enumerate(changes):
         row = locked.get(change.id)
         if row is None or row["version"] != change.version or row["deleted_at"] is not None:
@@ -148,6 +149,8 @@ async def _write(
             continue
         new = change.data if change.patch is None else merge(from_json(row["data"]), change.patch)
         texts.append(encode(new, f"[{index}]"))
+        size += len(texts[-1])
+        _check_total(size)
         await _check(types, kinds[row["schema_name"]], index, new, texts[-1], faults)
     faults.refuse()
     rows = await db.fetch(
@@ -183,13 +186,17 @@ async def _encoded(records: Sequence[Mapping[str, Any]]) -> list[str]:
             raise InvalidInput(f"[{index}] is not a JSON object.")
         texts.append(encode(record, f"[{index}]"))
         size += len(texts[-1])
-        if size > MAX_BATCH_BYTES:
-            raise LimitReached(
-                f"The batch has more than {MAX_BATCH_BYTES} bytes.", hint="Send it in parts."
-            )
+        _check_total(size)
         if index % 50 == 0:
             await asyncio.sleep(0)
     return texts
+
+
+def _check_total(size: int) -> None:
+    if size > MAX_BATCH_BYTES:
+        raise LimitReached(
+            f"The batch has more than {MAX_BATCH_BYTES} bytes.", hint="Send it in parts."
+        )
 
 
 def _parsed(changes: Sequence[Mapping[str, Any]]) -> list[_Change]:

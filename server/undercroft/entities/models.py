@@ -44,16 +44,6 @@ class EntityRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FieldChange:
-    """One place that a change touched; a side that did not exist has no value."""
-
-    path: str
-    """JSON pointer into the data."""
-    old: Any = field(default=None)
-    new: Any = field(default=None)
-
-
-@dataclass(frozen=True, kw_only=True)
 class HistoryEntry:
     """One version of a record."""
 
@@ -63,7 +53,7 @@ class HistoryEntry:
     changed_by: str
     changed_at: datetime
     changes: Sequence[Mapping[str, Any]]
-    """{path, old, new} each; a side that did not exist is left out."""
+    """{path, old, new} each; a side that did not exist is left out, `cut`: values are shortened."""
 
 
 @dataclass(frozen=True, kw_only=True)

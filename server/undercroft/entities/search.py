@@ -21,7 +21,7 @@ from undercroft.entities.models import EntityRecord
 from undercroft.entities.store import Row
 from undercroft.entities.types_cache import FRESH, EntityType, TypeCache
 from undercroft.errors import InvalidInput, LimitReached
-from undercroft.paging import PAGE_CHARACTERS, Page, decode_cursor, page_of
+from undercroft.paging import PAGE_CHARACTERS, Page, decode_cursor, encode_cursor, page_of
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -105,7 +105,11 @@ async def query(db: Database, request: Request) -> Page[EntityRecord]:
         limit=request.limit,
         position=lambda record: _bounded(positions[record.id]),
     )
-    return Page(items=page.items, next_cursor=page.next_cursor, count=count)
+    after = page.next_cursor
+    if after is None and rows and rows[-1]["total"] > len(rows):
+        # The database stopped at its own measure of a page.
+        after = encode_cursor(_bounded(positions[page.items[-1].id]))
+    return Page(items=page.items, next_cursor=after, count=count)
 
 
 def statement(request: Request, kind: EntityType) -> list[Any]:
@@ -157,9 +161,9 @@ def _statement(plan: _Plan, kind: EntityType) -> list[Any]:
     texts = ", ".join(f"{name}::text AS {name}" for name in names)
     # At most a page's worth of bodies leaves the database, however large the records are.
     text = (
-        f"SELECT {columns}, body, {texts} FROM ("  # noqa: S608 - names quoted in fields.py
+        f"SELECT {columns}, body, {texts}, total FROM ("  # noqa: S608 - names quoted in fields.py
         f"SELECT *, sum(length(body)) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING)"
-        " - length(body) AS before FROM ("
+        " - length(body) AS before, count(*) OVER () AS total FROM ("
         f"SELECT {columns}, {body} AS body, {selected} FROM workflow.entities"
         f" WHERE {where} ORDER BY {plan.order} LIMIT {request.limit + 1}"
         f") AS page) AS sized WHERE before <= {PAGE_CHARACTERS} ORDER BY {_qualified(order)}"
