@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from undercroft.errors import InvalidInput
 
 
 @pytest.fixture
-async def undercroft(postgres, tmp_path: Path):
+async def undercroft(postgres, tmp_path: Path) -> AsyncIterator[Callable[..., str]]:
     """Runs the command against the test's PostgreSQL, with a registry of its own."""
     registry = f"registry_{uuid4().hex[:8]}"
     async with postgres.session("postgres") as connection:

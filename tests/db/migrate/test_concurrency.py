@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
 
+from undercroft.db.migrate.files import Line
 from undercroft.db.migrate.patience import Patience, runner_lock
 from undercroft.errors import Unavailable
 
@@ -17,7 +20,7 @@ WAITING_AT_GATE = (
 PATIENT = Patience(runner_lock=30, lock_timeout=20, first_pause=0.005, longest_pause=0.02)
 
 
-def gated(bench):
+def gated(bench) -> Line:
     return bench.line(
         _0001_witness="CREATE TABLE witness (version int);",
         _0002_gate="SELECT pg_advisory_xact_lock_shared(42); INSERT INTO witness VALUES (2);",
@@ -30,7 +33,7 @@ def gated(bench):
 
 
 @contextlib.asynccontextmanager
-async def gate_closed(bench):
+async def gate_closed(bench) -> AsyncIterator[asyncpg.Connection]:
     async with bench.postgres.session(bench.database) as keeper:
         await keeper.execute(f"SELECT pg_advisory_lock({GATE})")
         yield keeper
@@ -40,13 +43,13 @@ async def test_eight_runners_at_once_apply_each_migration_once(bench) -> None:
     refused: set[int] = set()
 
     class Watched(asyncpg.Connection):
-        async def execute(self, query, *args, **options):
+        async def execute(self, query: str, *args: Any, **options: Any) -> Any:
             tag = await super().execute(query, *args, **options)
             if "pg_try_advisory_xact_lock" in query and tag == "SELECT 0":
                 refused.add(self.get_server_pid())
             return tag
 
-    def connect(database: str):
+    def connect(database: str) -> Any:
         return bench.postgres.session(database, connection_class=Watched)
 
     line = gated(bench)

@@ -1,5 +1,7 @@
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -14,13 +16,13 @@ PROJECT = {"_0001_p": "CREATE TABLE p (id int);", "_0001_p_down": "DROP TABLE p;
 
 
 @pytest.fixture
-def fleet(bench, make_database):
-    async def make(projects: int, registry=REGISTRY, project=PROJECT, **options) -> Fleet:
+def fleet(bench, make_database) -> Callable[..., Awaitable[Fleet]]:
+    async def make(projects: int, registry=REGISTRY, project=PROJECT, **options: Any) -> Fleet:
         bench.line("registry", **registry)
         bench.line("project", **project)
         names = [(f"p{n}", await make_database()) for n in range(projects)]
 
-        async def list_projects():
+        async def list_projects() -> list[tuple[str, str]]:
             return names
 
         return Fleet(

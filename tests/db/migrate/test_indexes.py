@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from undercroft.db.migrate.files import Line
 from undercroft.db.migrate.patience import Patience
 from undercroft.errors import Unavailable
 
@@ -22,7 +23,7 @@ PATIENT = Patience(runner_lock=20, lock_timeout=5, attempts=5, first_pause=0.01,
 
 
 @pytest.fixture
-def line(bench):
+def line(bench) -> Line:
     return bench.line(
         _0001_plot="CREATE TABLE plot (size int);",
         _0002_index="-- no transaction\nCREATE INDEX CONCURRENTLY by_size ON plot (size);",

@@ -6,13 +6,14 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from undercroft.db.migrate.patience import Patience
+from undercroft.db.migrate.files import Line
+from undercroft.db.migrate.patience import Connect, Patience
 from undercroft.errors import Forbidden
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -23,7 +24,7 @@ PATIENCE = Patience(
 
 
 @pytest.fixture
-def pooler(postgres) -> str:
+def pooler(postgres) -> Iterator[str]:
     """A socket folder with a PgBouncer before the test's PostgreSQL."""
     folder = Path(postgres.address) / "pooler"
     folder.mkdir()
@@ -49,7 +50,7 @@ def pooler(postgres) -> str:
 
 
 @pytest.fixture
-def through(pooler: str):
+def through(pooler: str) -> Connect:
     @contextlib.asynccontextmanager
     async def connect(database: str) -> AsyncIterator[asyncpg.Connection]:
         async with asyncio.timeout(20):
@@ -67,7 +68,7 @@ def through(pooler: str):
 
 
 @pytest.fixture
-def line(bench):
+def line(bench) -> Line:
     return bench.line(
         _0001_plot="CREATE TABLE plot (id int);",
         _0002_index="-- no transaction\nCREATE INDEX CONCURRENTLY by_id ON plot (id);",

@@ -11,7 +11,10 @@ LINE = {
     "_0002_tulips": TULIPS,
     "_0002_tulips_down": "DROP TABLE tulips;",
 }
-TABLES = "SELECT array_agg(relname ORDER BY relname)::text[] FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+TABLES = (
+    "SELECT array_agg(relname ORDER BY relname)::text[] FROM pg_class "
+    "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+)
 
 
 async def test_up_applies_everything_once_and_down_takes_it_back(bench) -> None:
@@ -171,7 +174,8 @@ async def test_everything_belongs_to_the_owner_and_the_application_gets_its_gran
         'DO $$BEGIN CREATE ROLE "a\'pp" LOGIN; EXCEPTION WHEN duplicate_object THEN END$$'
     )
     await bench.fetch(
-        "DO $$BEGIN CREATE ROLE login LOGIN; GRANT keeper TO login WITH INHERIT FALSE; EXCEPTION WHEN duplicate_object THEN END$$"
+        "DO $$BEGIN CREATE ROLE login LOGIN; GRANT keeper TO login WITH INHERIT FALSE;"
+        "EXCEPTION WHEN duplicate_object THEN END$$"
     )
     await bench.fetch("GRANT CREATE ON SCHEMA public TO keeper")
     await bench.fetch(f"GRANT CREATE ON DATABASE {bench.database} TO keeper")

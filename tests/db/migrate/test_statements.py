@@ -22,7 +22,10 @@ def texts(sql: str) -> list[str]:
         "SELECT /* a ; /* nested ; */ still ; */ 1",
         "SELECT foo$bar$ ",
         "CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2)",
-        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END",
+        (
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC "
+            "SELECT CASE WHEN true THEN 1 END; SELECT 2; END"
+        ),
         "create or replace procedure p() begin atomic select 1; end",
         "DO $do$ BEGIN PERFORM 1; END $do$",
         "SELECT 'äöü;' AS größe",

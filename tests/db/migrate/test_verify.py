@@ -32,34 +32,69 @@ async def test_an_untouched_database_is_valid(bench) -> None:
 @pytest.mark.parametrize(
     ("damage", "what", "name", "part"),
     [
-        ("DROP TABLE garden.plants CASCADE", "missing_tables", "garden.plants", ""),
-        ("CREATE TABLE garden.weeds ()", "extra_tables", "garden.weeds", ""),
-        ("CREATE UNLOGGED TABLE weeds ()", "extra_tables", "public.weeds", ""),
-        ("ALTER TABLE garden.plants SET UNLOGGED", "changed_tables", "garden.plants", "persistence"),
-        ("ALTER TABLE garden.beds DROP area", "missing_columns", "garden.beds.area", ""),
-        ("ALTER TABLE garden.beds ADD x int", "extra_columns", "garden.beds.x", ""),
-        ("ALTER TABLE garden.beds ALTER area TYPE bigint", "changed_columns", "garden.beds.area", "type"),
-        ("ALTER TABLE garden.beds ALTER area DROP NOT NULL", "changed_columns", "garden.beds.area", "not_null"),
-        ("ALTER TABLE garden.beds ALTER area SET DEFAULT 2", "changed_columns", "garden.beds.area", "default"),
-        ("DROP INDEX garden.by_name", "missing_indexes", "garden.by_name", ""),
-        ("CREATE INDEX more ON garden.plants (bed)", "extra_indexes", "garden.more", ""),
-        ("DROP INDEX garden.by_name; CREATE INDEX by_name ON garden.plants (bed)", "changed_indexes", "garden.by_name", "definition"),
-        ("ALTER TABLE garden.plants DROP CONSTRAINT named", "missing_constraints", "garden.plants.named", ""),
-        ("ALTER TABLE garden.beds ADD CONSTRAINT big CHECK (area > 0)", "extra_constraints", "garden.beds.big", ""),
-        ("ALTER TABLE garden.plants DROP CONSTRAINT named; ALTER TABLE garden.plants ADD CONSTRAINT named CHECK (name <> 'x') NOT VALID", "changed_constraints", "garden.plants.named", "validated"),
-        ("CREATE OR REPLACE FUNCTION garden.grow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN OLD; END$$", "changed_functions", "garden.grow()", "definition"),
-        ("CREATE FUNCTION garden.wilt(int) RETURNS int LANGUAGE sql RETURN 1", "extra_functions", "garden.wilt(integer)", ""),
-        ("DROP FUNCTION garden.grow() CASCADE", "missing_triggers", "garden.plants.growing", ""),
-        ("ALTER TABLE garden.plants DISABLE TRIGGER growing", "changed_triggers", "garden.plants.growing", "enabled"),
-        ("CREATE OR REPLACE VIEW garden.names AS SELECT upper(name) AS name FROM garden.plants", "changed_views", "garden.names", "query"),
-        ("DROP VIEW garden.names", "missing_views", "garden.names", ""),
-        ("REVOKE SELECT ON garden.plants FROM PUBLIC", "changed_tables", "garden.plants", "grants"),
-        ("ALTER TABLE garden.beds OWNER TO pg_monitor", "changed_tables", "garden.beds", "owner"),
-        ("ALTER TABLE garden.beds ENABLE ROW LEVEL SECURITY", "changed_tables", "garden.beds", "row_security"),
-        ("ALTER TYPE garden.season ADD VALUE 'summer'", "changed_types", "garden.season", "labels"),
-        ("CREATE POLICY p ON garden.beds USING (true)", "extra_policies", "garden.beds.p", ""),
+        ("DROP TABLE plants CASCADE", "missing_tables", "garden.plants", ""),
+        ("CREATE TABLE weeds ()", "extra_tables", "garden.weeds", ""),
+        ("CREATE UNLOGGED TABLE public.weeds ()", "extra_tables", "public.weeds", ""),
+        ("ALTER TABLE plants SET UNLOGGED", "changed_tables", "garden.plants", "persistence"),
+        ("ALTER TABLE beds DROP area", "missing_columns", "garden.beds.area", ""),
+        ("ALTER TABLE beds ADD x int", "extra_columns", "garden.beds.x", ""),
+        ("ALTER TABLE beds ALTER area TYPE bigint", "changed_columns", "garden.beds.area", "type"),
+        (
+            "ALTER TABLE beds ALTER area DROP NOT NULL",
+            "changed_columns", "garden.beds.area", "not_null",
+        ),
+        (
+            "ALTER TABLE beds ALTER area SET DEFAULT 2",
+            "changed_columns", "garden.beds.area", "default",
+        ),
+        ("DROP INDEX by_name", "missing_indexes", "garden.by_name", ""),
+        ("CREATE INDEX more ON plants (bed)", "extra_indexes", "garden.more", ""),
+        (
+            "DROP INDEX by_name; CREATE INDEX by_name ON plants (bed)",
+            "changed_indexes", "garden.by_name", "definition",
+        ),
+        (
+            "ALTER TABLE plants DROP CONSTRAINT named",
+            "missing_constraints", "garden.plants.named", "",
+        ),
+        (
+            "ALTER TABLE beds ADD CONSTRAINT big CHECK (area > 0)",
+            "extra_constraints", "garden.beds.big", "",
+        ),
+        (
+            ("ALTER TABLE plants DROP CONSTRAINT named; ALTER TABLE plants ADD CONSTRAINT "
+            "named CHECK (name <> 'x') NOT VALID"),
+            "changed_constraints", "garden.plants.named", "validated",
+        ),
+        (
+            ("CREATE OR REPLACE FUNCTION grow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
+            "RETURN OLD; END$$"),
+            "changed_functions", "garden.grow()", "definition",
+        ),
+        (
+            "CREATE FUNCTION wilt(int) RETURNS int LANGUAGE sql RETURN 1",
+            "extra_functions", "garden.wilt(integer)", "",
+        ),
+        ("DROP FUNCTION grow() CASCADE", "missing_triggers", "garden.plants.growing", ""),
+        (
+            "ALTER TABLE plants DISABLE TRIGGER growing",
+            "changed_triggers", "garden.plants.growing", "enabled",
+        ),
+        (
+            "CREATE OR REPLACE VIEW names AS SELECT upper(name) AS name FROM plants",
+            "changed_views", "garden.names", "query",
+        ),
+        ("DROP VIEW names", "missing_views", "garden.names", ""),
+        ("REVOKE SELECT ON plants FROM PUBLIC", "changed_tables", "garden.plants", "grants"),
+        ("ALTER TABLE beds OWNER TO pg_monitor", "changed_tables", "garden.beds", "owner"),
+        (
+            "ALTER TABLE beds ENABLE ROW LEVEL SECURITY",
+            "changed_tables", "garden.beds", "row_security",
+        ),
+        ("ALTER TYPE season ADD VALUE 'summer'", "changed_types", "garden.season", "labels"),
+        ("CREATE POLICY p ON beds USING (true)", "extra_policies", "garden.beds.p", ""),
         ("CREATE SCHEMA shed", "extra_schemas", "shed", ""),
-        ("CREATE SEQUENCE garden.s", "extra_sequences", "garden.s", ""),
+        ("CREATE SEQUENCE s", "extra_sequences", "garden.s", ""),
         ("CREATE EXTENSION citext", "extra_extensions", "citext", ""),
     ],
 )  # fmt: skip
@@ -67,6 +102,7 @@ async def test_every_damage_is_named(bench, damage: str, what: str, name: str, p
     manager = SchemaManager(migrator=bench.migrator(bench.line(**FILES)), database=bench.database)
     await manager.migrator.up(bench.database)
     async with bench.postgres.session(bench.database) as connection:
+        await connection.execute("SET search_path = garden")
         await connection.execute(damage)
     found = await manager.validate_schema()
     assert not found["valid"]

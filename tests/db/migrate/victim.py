@@ -1,7 +1,8 @@
-"""Kill a migrating process with SIGKILL at its n-th statement, for every STRIDE-th n, and run it again.
+"""Kill a migrating process with SIGKILL at every STRIDE-th statement, and run it again.
 
-A program of its own, for it forks: `victim.py HOST DATABASE FOLDER up|down during|after STRIDE`. Prints one JSON
-object per n: what the database looked like after the second run.
+A program of its own, for it forks:
+`victim.py HOST DATABASE FOLDER up|down during|after STRIDE`. Prints one JSON object for each
+kill: what the database looked like after the second run.
 """
 
 import asyncio
@@ -10,8 +11,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -32,19 +34,19 @@ class Doomed(asyncpg.Connection):
     last = 0
     count = 0
 
-    async def execute(self, *args, **options):
+    async def execute(self, *args: Any, **options: Any) -> Any:
         return await self._die_of(super().execute(*args, **options))
 
-    async def fetch(self, *args, **options):
+    async def fetch(self, *args: Any, **options: Any) -> Any:
         return await self._die_of(super().fetch(*args, **options))
 
-    async def fetchval(self, *args, **options):
+    async def fetchval(self, *args: Any, **options: Any) -> Any:
         return await self._die_of(super().fetchval(*args, **options))
 
-    async def fetchrow(self, *args, **options):
+    async def fetchrow(self, *args: Any, **options: Any) -> Any:
         return await self._die_of(super().fetchrow(*args, **options))
 
-    async def _die_of(self, statement):
+    async def _die_of(self, statement: Coroutine[Any, Any, Any]) -> Any:
         Doomed.count += 1
         if Doomed.count != Doomed.last:
             return await statement
@@ -132,7 +134,8 @@ def main() -> None:
             asyncio.run(migrate(DATABASE, latest))
         finished = attempt(DATABASE, last)
         asyncio.run(migrate(DATABASE))
-        print(json.dumps({"last": last, "finished": finished} | asyncio.run(look(DATABASE))))
+        line = json.dumps({"last": last, "finished": finished} | asyncio.run(look(DATABASE)))
+        sys.stdout.write(line + "\n")
         last += int(STRIDE)
 
 
