@@ -85,7 +85,7 @@ def start(root: Path, binaries: Path, account: str | None) -> subprocess.Popen[b
         ],
         check=True, capture_output=True, user=account, env=environment, cwd=root,
     )  # fmt: skip
-    command = [
+    command: list[str | Path] = [
         binaries / "postgres", "-D", data, "-k", root, "-c", "listen_addresses=",
         "-c", "fsync=off", "-c", "max_connections=200", "-c", "autovacuum=off",
         "-c", "client_connection_check_interval=200ms",

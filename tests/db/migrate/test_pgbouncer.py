@@ -40,7 +40,7 @@ def pooler(postgres) -> Iterator[str]:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [PGBOUNCER, folder / "ini"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            [str(PGBOUNCER), folder / "ini"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             user=postgres.account,
         )  # fmt: skip
     yield str(folder)
