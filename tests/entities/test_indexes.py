@@ -243,3 +243,48 @@ async def test_a_record_of_any_allowed_size_fits_its_indexes(project_db: Databas
     ]
     made = await entities.create("wide", {"a": widest[0], "b": widest[1]})
     assert (await entities.query("wide", where={"a": widest[0]})).items[0].id == made.id
+
+
+async def test_behind_a_pooler_indexes_are_built_in_a_transaction(
+    entities: Entities,
+    project_db: Database,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Database, "behind_pooler", property(lambda _: True))
+    await entities.types.define("job", JOB | {"x-indexed": ["due"]})
+    await project_db.cached(IndexKeeper).settled()
+    built = await present(await connect(project_db.name))
+    assert built == {one.name: True for one in wanted("job", JOB | {"x-indexed": ["due"]})}
+
+
+async def test_an_index_that_cannot_be_built_is_told_and_costs_the_type_nothing(
+    entities: Entities, project_db: Database, connect: Connect
+) -> None:
+    """A record too wide for a btree, put there past the type's own bounds."""
+    chars = random.Random(2)  # noqa: S311 - not a secret
+    wide = "".join(chr(chars.randrange(0x10000, 0x10FFFF)) for _ in range(2_000))
+    await entities.types.define("late", {"type": "object"})
+    connection = await connect(project_db.name)
+    keeper = project_db.cached(IndexKeeper)
+    await keeper.settled()
+    made = await entities.create("late", {"name": wide})
+    # The definition replaced by hand, as a restored backup might have it.
+    await connection.execute(
+        "UPDATE workflow.entity_schemas SET schema_definition = $1 WHERE schema_name = 'late'",
+        json.dumps(
+            {
+                "type": "object",
+                "properties": {"name": {"type": "string", "maxLength": 9}},
+                "x-indexed": ["name"],
+            }
+        ),
+    )
+    keeper.kick(project_db)
+    await keeper.settled()
+    states = (await entities.types.get("late")).indexes
+    assert states is not None
+    assert [one.state for one in states] == ["failed"]
+    await keeper.settled()
+    assert (await entities.get(made.id)).data == {"name": wide}
+    assert (await entities.create("late", {"name": "short"})).version == 1

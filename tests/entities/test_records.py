@@ -9,7 +9,7 @@ import pytest
 
 from undercroft.db.database import Database
 from undercroft.entities.service import Entities
-from undercroft.errors import Conflict, InvalidInput, NotFound
+from undercroft.errors import Conflict, InvalidInput, LimitReached, NotFound
 
 TASK = {"title": "Write the tests", "status": "pending"}
 
@@ -265,7 +265,7 @@ async def test_a_rolled_back_change_never_becomes_the_base_of_another(
         await give_up()
     # Another process makes the real version 2, while this one remembers the one that never was.
     await (await connect(project_db.name)).execute(
-        "UPDATE workflow.entities SET version = 2, data = data || '{\"status\": \"blocked\"}'"
+        'UPDATE workflow.entities SET version = 2, data = data || \'{"status": "blocked"}\''
     )
     await entities.update(made.id, 2, patch={"priority": "low"})
     assert (await entities.get(made.id)).data == TASK | {"status": "blocked", "priority": "low"}
@@ -335,3 +335,32 @@ async def test_text_that_only_looks_unstorable_is_stored(entities: Entities) -> 
     data = {"a": "\\u0000 NaN Infinity " + "7" * 400, "b": ["{" * 100]}
     made = await entities.create("anything", data)
     assert (await entities.get(made.id)).data == data
+
+
+def nested(levels: int) -> dict[str, object]:
+    document: dict[str, object] = {}
+    for _ in range(levels):
+        document = {"a": document}
+    return document
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        pytest.param({"a": "x" * 300_000}, id="300,000 characters"),
+        pytest.param(nested(70), id="70 levels"),
+        pytest.param(nested(100_000), id="100,000 levels"),
+    ],
+)
+async def test_a_record_has_bounds(entities: Entities, large: dict[str, object]) -> None:
+    await entities.types.define("anything", {"type": "object"})
+    with pytest.raises(LimitReached):
+        await entities.create("anything", large)
+
+
+async def test_a_batch_has_bounds(entities: Entities) -> None:
+    await entities.types.define("anything", {"type": "object"})
+    with pytest.raises(InvalidInput):
+        await entities.create_many("anything", [{}] * 501)
+    with pytest.raises(LimitReached):
+        await entities.create_many("anything", [{"a": "x" * 200_000}] * 30)

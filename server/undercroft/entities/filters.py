@@ -143,7 +143,7 @@ class Conditions:
     def _on_field(self, target: Field, operator: str, value: Any) -> str:
         key = target.sort_key
         if operator in ("in", "nin"):
-            members = self.parameter([_json(item) for item in value], "jsonb[]")
+            members = self.parameter([_json(item) for item in value], "text[]::jsonb[]")
             return f"{'NOT ' if operator == 'nin' else ''}({key} = ANY({members}))"
         if operator == "ne":
             return f"{key} <> {self.parameter(_json(value), 'jsonb')}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ log = structlog.get_logger("undercroft.entities")
 
 PREFIX = "entity_x_"
 """Names that `undercroft migrate verify` leaves alone."""
+
+PAUSE = 600.0
+"""Seconds until a build that failed is tried again: each try reads all records."""
 
 ROUNDS = 20
 """How often a builder looks whether types have changed while it was building."""
@@ -75,8 +79,8 @@ def _named(type_name: str, fields: Sequence[str], on: str) -> Wanted:
 class IndexKeeper:
     """Brings the indexes of one database in line with its types, in the background."""
 
-    failed: dict[str, str] = field(default_factory=dict)
-    """Name of an index → why it could not be built."""
+    failed: dict[str, float] = field(default_factory=dict)
+    """Name of an index that could not be built → monotonic time when it may be tried again."""
     _task: asyncio.Task[None] | None = None
     _again: bool = False
 
@@ -111,7 +115,7 @@ class IndexKeeper:
         """Build what is missing, rebuild what is half-made, drop what no type asks for."""
         # A session of its own, because `db` may belong to somebody's transaction.
         async with db.session() as session:
-            missing, surplus = await _work_to_do(session)
+            missing, surplus = await self._work_to_do(session)
             if not missing and not surplus:
                 return
             if session.behind_pooler:
@@ -129,7 +133,8 @@ class IndexKeeper:
     async def _align_in_session(self, session: Database) -> None:
         owner = await session.fetch_row(SQL.get_owner)
         assert owner is not None  # noqa: S101 - the migration made the table
-        missing, surplus = await _work_to_do(session)  # the one before us may have done it all
+        # The one before us may have done it all.
+        missing, surplus = await self._work_to_do(session)
         await session.execute_text(f"SET ROLE {owner['owner']}")
         for name in surplus:
             await session.execute_text(
@@ -145,7 +150,7 @@ class IndexKeeper:
             await session.execute_text(one.create(concurrently=True))
         except UndercroftError as error:
             # Left half-made it would cost every write and serve no reader.
-            self.failed[one.name] = error.message
+            self.failed[one.name] = time.monotonic() + PAUSE
             await session.execute_text(
                 f"DROP INDEX CONCURRENTLY IF EXISTS workflow.{quote_ident(one.name)}"
             )
@@ -175,7 +180,7 @@ class IndexKeeper:
             IndexState(fields=one.fields, state=self._state(one.name, present.get(one.name)))
             for one in wanted(type_name, definition)
         ]
-        if any(one.state != "ready" for one in states) and not self.busy:
+        if any(one.state == "building" for one in states) and not self.busy:
             self.kick(db)
         return states
 
@@ -186,21 +191,22 @@ class IndexKeeper:
             return "failed"
         return "building"
 
-
-async def _work_to_do(db: Database) -> tuple[list[Wanted], list[str]]:
-    """(indexes to build, names of those to drop first)."""
-    present = {row["name"]: row for row in await db.fetch(SQL.list_indexes)}
-    asked: dict[str, Wanted] = {}
-    for row in await db.fetch(SQL.list_definitions):
-        try:
-            found = wanted(row["schema_name"], from_json(row["definition"]))
-        except InvalidInput:  # made by a later version with rules of its own
-            return [], []
-        asked.update({one.name: one for one in found})
-    surplus = [
-        name
-        for name, row in present.items()
-        if not row["building"] and (name not in asked or not row["ready"])
-    ]
-    ready = {name for name, row in present.items() if name not in surplus}
-    return [one for name, one in asked.items() if name not in ready], surplus
+    async def _work_to_do(self, db: Database) -> tuple[list[Wanted], list[str]]:
+        """(indexes to build, names of those to drop first)."""
+        present = {row["name"]: row for row in await db.fetch(SQL.list_indexes)}
+        asked: dict[str, Wanted] = {}
+        for row in await db.fetch(SQL.list_definitions):
+            try:
+                found = wanted(row["schema_name"], from_json(row["definition"]))
+            except InvalidInput:  # made by a later version with rules of its own
+                return [], []
+            asked.update({one.name: one for one in found})
+        surplus = [
+            name
+            for name, row in present.items()
+            if not row["building"] and (name not in asked or not row["ready"])
+        ]
+        now = time.monotonic()
+        settled = present.keys() - set(surplus)
+        settled |= {name for name, again in self.failed.items() if now < again}
+        return [one for name, one in asked.items() if name not in settled], surplus

@@ -62,7 +62,7 @@ class IndexState:
 
     fields: Sequence[str]
     state: str
-    """ready, building, waiting or failed."""
+    """ready, building or failed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,7 @@ WHERE schema_name = $1;
 -- match_types --
 -- Which of these definitions need no installing: once installed, or replaced by somebody else.
 SELECT wanted.name
-FROM unnest($1::text[], $2::jsonb[]) AS wanted (name, definition)
+FROM unnest($1::text[], $2::text[]::jsonb[]) AS wanted (name, definition)
 WHERE EXISTS (SELECT FROM workflow.entity_schema_versions AS v
               WHERE v.schema_name = wanted.name AND v.schema_definition = wanted.definition)
    OR EXISTS (SELECT FROM workflow.entity_schemas AS s
@@ -92,7 +92,7 @@ ORDER BY created_at, id;
 UPDATE workflow.entities AS e
 SET data = changed.data, version = e.version + 1, schema_version = $4,
     updated_by = $5, updated_at = clock_timestamp()
-FROM unnest($1::uuid[], $2::integer[], $3::jsonb[]) AS changed (id, version, data)
+FROM unnest($1::uuid[], $2::integer[], $3::text[]::jsonb[]) AS changed (id, version, data)
 WHERE e.id = changed.id AND e.version = changed.version AND e.deleted_at IS NULL
 RETURNING e.id;
 
@@ -113,7 +113,7 @@ WITH type AS (
     FOR KEY SHARE
 ), record AS MATERIALIZED (
     SELECT gen_random_uuid() AS id, body, place
-    FROM unnest($3::jsonb[]) WITH ORDINALITY AS given (body, place)
+    FROM unnest($3::text[]::jsonb[]) WITH ORDINALITY AS given (body, place)
 ), stored AS (
     INSERT INTO workflow.entities (id, schema_name, schema_version, data, created_by, updated_by)
     SELECT record.id, type.schema_name, type.version, record.body, $4, $4
@@ -168,7 +168,7 @@ WITH type AS (
 UPDATE workflow.entities AS e
 SET data = changed.data, schema_version = type.version, version = e.version + 1,
     updated_by = $6, updated_at = clock_timestamp()
-FROM unnest($1::uuid[], $2::integer[], $3::jsonb[]) AS changed (id, version, data), type
+FROM unnest($1::uuid[], $2::integer[], $3::text[]::jsonb[]) AS changed (id, version, data), type
 WHERE e.id = changed.id AND e.version = changed.version AND e.deleted_at IS NULL
   AND e.schema_name = type.schema_name
 RETURNING e.id, e.version, e.created_at, e.updated_at;
