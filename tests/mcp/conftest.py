@@ -136,7 +136,7 @@ async def spawn(settings: Settings, tmp_path: Path) -> AsyncIterator[Spawn]:
     async def spawn(*flags: str, command: list[str] | None = None, **env: Any) -> Process:
         line = command or [sys.executable, "-m", "undercroft", *flags]
         options = {k: env.pop(k) for k in ("stdin", "stdout") if k in env}
-        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), asyncio.subprocess.PIPE)
+        pipes: Json = dict.fromkeys(("stdin", "stdout", "stderr"), asyncio.subprocess.PIPE)
         process = await asyncio.create_subprocess_exec(
             *line,
             env=environment(settings, **env),

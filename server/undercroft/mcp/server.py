@@ -288,9 +288,13 @@ class _Reporter:
 
     def __init__(self, context: Context[Any, Any]) -> None:
         self._context = context
+        self._done = -1.0
 
     async def __call__(self, done: float, total: float | None = None, message: str = "") -> None:
-        await self._context.report_progress(done, total, message or None)
+        # The protocol wants it to grow; work that begins anew would count from the start.
+        if done > self._done:
+            self._done = done
+            await self._context.report_progress(done, total, message or None)
 
 
 def tokens(tools: Sequence[MCPTool]) -> int:

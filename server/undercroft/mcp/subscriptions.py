@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 import weakref
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -109,9 +110,11 @@ class Followers:
 
     async def _keep_looking(self) -> None:
         while self._forget_unfollowed():
-            await asyncio.sleep(LOOK)
+            began = time.monotonic()
             for uri in list(self._seen):
                 await self._look(uri)
+            # Where looking is slow, it is rare: one part in fifty of the time at most.
+            await asyncio.sleep(max(LOOK, 50 * (time.monotonic() - began)))
 
     def _forget_unfollowed(self) -> bool:
         """Whether anything is still followed."""

@@ -1,0 +1,1 @@
+DROP INDEX workflow.idx_entity_history_changed_at;
