@@ -9,7 +9,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
-from undercroft.mcp.stdio import MAX_LINE
+from undercroft.mcp.inbox import MAX_LINE
 from undercroft.settings import Settings
 
 from .conftest import Spawn, environment
