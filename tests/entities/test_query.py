@@ -247,6 +247,27 @@ async def all_pages(entities: Entities, name: str, sort: list[str], limit: int) 
         cursor = page.next_cursor
 
 
+MIXED: list[Any] = [None, "", "a", "b", 0, 1, 1.5, -1, True, False, [], ["a"], [1], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("operator", ["lt", "lte", "gt", "gte"])
+@pytest.mark.parametrize("value", ["", "a", 0, 1])
+async def test_a_comparison_stays_within_one_kind_of_value(
+    filled: Entities, operator: str, value: Any
+) -> None:
+    await filled.create_many("thing", [{"m": mixed} for mixed in MIXED] + [{}])
+    found = await filled.query("thing", where={"m": {operator: value}})
+    kinds = str if isinstance(value, str) else int | float
+    expected = [
+        mixed
+        for mixed in MIXED
+        if isinstance(mixed, kinds)
+        and not isinstance(mixed, bool)
+        and compare(mixed, operator, value)
+    ]
+    assert sorted(r.data["m"] for r in found.items if r.data) == sorted(expected)
+
+
 async def test_pages_cover_every_record_once_while_others_are_written(filled: Entities) -> None:
     batch = await filled.create_many("thing", [{"n": i % 3} for i in range(30)])
     first = await filled.query("thing", sort=["n"], limit=10)

@@ -363,3 +363,27 @@ async def test_a_large_definition_does_not_hold_the_event_loop(types: EntityType
     stop.set()
     await watcher
     assert longest[0] < 0.05
+
+
+async def test_a_definition_that_was_rolled_back_checks_nobodys_data(
+    project_db: Database, types: EntityTypes, entities: Entities, connect: Connect
+) -> None:
+    await types.define("note", NOTE)
+
+    async def give_up() -> None:
+        async with project_db.transaction() as bound:
+            inside = Entities(bound)
+            await inside.types.define("note", {"type": "object"})
+            await inside.create("note", {"anything": "goes"})
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await give_up()
+    # Another process makes the real version 2 while this one might remember the other.
+    await (await connect(project_db.name)).execute(
+        "UPDATE workflow.entity_schemas SET version = 2, schema_definition = $1"
+        " WHERE schema_name = 'note'",
+        '{"type": "object", "required": ["mood"]}',
+    )
+    with pytest.raises(InvalidInput):
+        await entities.create("note", {"anything": "goes"})

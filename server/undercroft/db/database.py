@@ -90,6 +90,11 @@ class Database:
             await _guarded(transaction.commit(), in_doubt=True)
 
     @property
+    def in_transaction(self) -> bool:
+        """Whether what is read here may be taken back: a transaction of the caller's is open."""
+        return self._connection is not None
+
+    @property
     def behind_pooler(self) -> bool:
         """Whether statements outside a transaction may reach different sessions."""
         return self._pool.behind_pooler

@@ -34,6 +34,9 @@ PREFIX = "entity_x_"
 PAUSE = 600.0
 """Seconds until a build that failed is tried again: each try reads all records."""
 
+REST = 5.0
+"""Seconds between two looks that nobody asked for."""
+
 ROUNDS = 20
 """How often a builder looks whether types have changed while it was building."""
 
@@ -83,6 +86,7 @@ class IndexKeeper:
     """Name of an index that could not be built → monotonic time when it may be tried again."""
     _task: asyncio.Task[None] | None = None
     _again: bool = False
+    _nudged: float = float("-inf")
 
     @property
     def busy(self) -> bool:
@@ -95,6 +99,13 @@ class IndexKeeper:
             self._again = True
         else:
             self._task = asyncio.get_running_loop().create_task(self._work(db))
+
+    def nudge(self, db: Database) -> None:
+        """As `kick`, but at most once in a while: for what happens with every call."""
+        now = time.monotonic()
+        if now - self._nudged > REST:
+            self._nudged = now
+            self.kick(db)
 
     async def settled(self) -> None:
         """Wait until nothing is left to do."""

@@ -31,6 +31,9 @@ FRESH = 5.0
 
 MAX_TYPES = 256
 
+SETTLING = 600.0
+"""Seconds that a transaction which defines a type may last; calls end long before."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EntityType:
@@ -52,6 +55,8 @@ class TypeCache:
 
     checkers: Checkers = field(default_factory=Checkers)
     _types: OrderedDict[str, tuple[EntityType, float]] = field(default_factory=OrderedDict)
+    _unsettled: dict[str, float] = field(default_factory=dict)
+    """Types being changed in somebody's open transaction → until when that may be so."""
 
     async def get(self, db: Database, name: str, *, max_age: float | None = None) -> EntityType:
         """The type of that name, asked for again when older than `max_age` seconds.
@@ -77,9 +82,16 @@ class TypeCache:
         from undercroft.entities.validation import compile_beside  # noqa: PLC0415 - 30 ms
 
         # New to this process: perhaps its indexes were left half-made by another.
-        db.cached(IndexKeeper).kick(db)
+        db.cached(IndexKeeper).nudge(db)
         validator = await compile_beside(from_json(row["definition"]))
-        return self._keep(EntityType(name=name, version=row["version"], validator=validator))
+        found = EntityType(name=name, version=row["version"], validator=validator)
+        if db.in_transaction and time.monotonic() < self._unsettled.get(name, 0.0):
+            return found  # seen by this transaction alone, and perhaps rolled back
+        return self._keep(found)
+
+    def unsettle(self, name: str) -> None:
+        """The type is about to change in a transaction that may be rolled back."""
+        self._unsettled[name] = time.monotonic() + SETTLING
 
     def forget(self, name: str) -> None:
         """Read the type again before its next use."""

@@ -83,6 +83,8 @@ class EntityTypes:
         """
         validator = await _checked(name, schema, description)
         encode(dict(defaults or {}), "defaults")
+        if self._db.in_transaction:
+            self._types.unsettle(name)
         async with self._db.transaction() as bound:
             defined = await self._define(
                 bound, name, validator, description, defaults or {}, progress, dry_run=dry_run
