@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("undercroft.ground")
 
+HEAD_START = 0.5
+"""Seconds for which the first call has the registry's one connection to itself."""
+
 
 @dataclass(kw_only=True)
 class Ground:
@@ -83,6 +86,7 @@ async def lay(settings: Settings) -> Ground:
 
 
 async def _settle(provisioner: Provisioner) -> None:
+    await asyncio.sleep(HEAD_START)
     try:
         await provisioner.reconcile()
     except UndercroftError as error:

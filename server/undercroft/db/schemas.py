@@ -13,7 +13,7 @@ import structlog
 
 from undercroft.db.database import Database
 from undercroft.db.migrate.files import digest, load_line
-from undercroft.db.migrate.runner import Migrator
+from undercroft.db.migrate.ledger import plan_up, read_state, refuse_drift
 from undercroft.db.pools import Pool, PoolLimits, Pools
 from undercroft.db.queries import quote_ident
 from undercroft.db.roles import SQL, Roles, admission, grant, prepare_roles, settlement
@@ -21,6 +21,8 @@ from undercroft.db.sqlstate import DRIVER_ERRORS, translate
 from undercroft.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
+    from undercroft.db.migrate.files import Line
+    from undercroft.db.migrate.runner import Migrator
     from undercroft.settings import Settings
 
 log = structlog.get_logger("undercroft.schemas")
@@ -111,25 +113,29 @@ class Schemas:
 
     async def migrator(self, line: str) -> Migrator:
         """What moves databases along that line."""
+        # A database that is up to date, the usual case, never needs it.
+        from undercroft.db.migrate.runner import Migrator  # noqa: PLC0415
+
         roles = await self.roles()
         return Migrator(
             self._pools.dedicated,
-            self.registry_line if line == "registry" else self.project_line,
+            self._line(line),
             owner_role=roles.owner if roles.separate else "",
             app_role=roles.login,
             environment=self._settings.environment,
         )
 
+    def _line(self, name: str) -> Line:
+        return self.registry_line if name == "registry" else self.project_line
+
     async def _bring_up(self, line: str, database: str) -> None:
         """Migrate a database that is behind; the usual answer costs one statement."""
-        reader = Migrator(
-            self._pools.dedicated,
-            self.registry_line if line == "registry" else self.project_line,
-            environment=self._settings.environment,
-        )
+        files = self._line(line)
         pool = self._pools.pool(database, _limits(self._settings, line))
         async with pool.connection() as connection:
-            if await reader.is_current(connection, database):
+            state = await read_state(connection, files.name)
+            refuse_drift(files, state, database)
+            if not plan_up(files, state):
                 return
         if not self._settings.auto_migrate:
             raise Conflict(
