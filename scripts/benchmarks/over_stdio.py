@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from benchmarks.figures import Medians
 
 PROJECT = "stdio"
-BLOCK = 20
 TARGET = 1.3
 
 
@@ -67,11 +66,11 @@ async def measure(effort: Effort) -> AsyncIterator[Figure]:
                 for name in ("get", "create", "update"):
                     effort.tell(f"stdio: {name}")
                     sides = {
-                        "ours": timed(getattr(ours, name), BLOCK),
-                        "bare": timed(getattr(alone, name), BLOCK),
-                        "nothing": timed(ours.nothing, BLOCK),
+                        "ours": timed(getattr(ours, name)),
+                        "bare": timed(getattr(alone, name)),
+                        "nothing": timed(ours.nothing),
                     }
-                    samples = await interleave(sides, rounds=effort.rounds(40, 6))
+                    samples = await interleave(sides, rounds=effort.rounds(600, 80), warm=50)
                     yield _judgement(name).figure(samples)
 
 

@@ -24,8 +24,6 @@ TEXT = to_json(DOCUMENT).decode()
 RECORDS = 500
 """Records of each side that are read and updated in turn."""
 
-BLOCK = 20
-
 GET = "get_entity by id, against its one SELECT"
 CREATE = "create_entity, against its one INSERT (same indexes, same history trigger)"
 UPDATE = "update_entity with whole data, against its one UPDATE"
@@ -127,8 +125,9 @@ async def measure(effort: Effort) -> AsyncIterator[Figure]:
             for name in TARGETS:
                 effort.tell(f"records: {name}")
                 pair = {"ours": getattr(ours, name), "bare": getattr(alone, name)}
-                sides = {side: timed(operation, BLOCK) for side, operation in pair.items()}
-                samples = await interleave(sides, rounds=effort.rounds(60, 6))
+                # In turn, one by one: each finds its session at rest, as a call from an agent does.
+                sides = {side: timed(operation) for side, operation in pair.items()}
+                samples = await interleave(sides, rounds=effort.rounds(1500, 200), warm=100)
                 yield _judgement(name).figure(samples)
 
 
