@@ -28,6 +28,10 @@ class Stage:
     settings: Settings | None = None
     """The person's own; None: a home in the scratch folder and nothing of theirs."""
 
+    def __post_init__(self) -> None:
+        # Root hands PostgreSQL to another user, who has to come this far; the data stays closed.
+        self.scratch.chmod(0o711)
+
     @property
     def home(self) -> Path:
         """The home of the server's PostgreSQL."""
