@@ -1,0 +1,88 @@
+"""scripts/bench measures what it says and tells the truth about its targets."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    search = os.pathsep.join(str(ROOT / folder) for folder in ("server", "scripts"))
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments],
+        env=os.environ | {"PYTHONPATH": search},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    return importlib.import_module("benchmarks.figures")
+
+
+def test_a_quick_run_measures_ours_beside_the_bare_driver() -> None:
+    done = bench("entities.records", "--quick", "--json")
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    assert [one["name"] for one in report["figures"]] == ["get", "create", "update"]
+    for one in report["figures"]:
+        assert one["ours"] > 0
+        assert one["bare"] > 0
+        assert one["low"] <= one["value"] <= one["high"]
+        assert one["held"] == (one["value"] <= one["target"])
+    assert report["targets"] == 3
+    assert report["held"] == sum(one["held"] for one in report["figures"])
+    assert done.returncode == (0 if report["held"] == 3 else 1)
+
+
+def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
+    done = bench("entites")
+    assert done.returncode == 1
+    assert "'entites': entities, start, entities.records" in done.stderr
+
+
+@pytest.mark.parametrize(("ours", "held"), [(1.9, True), (2.1, False)])
+def test_a_figure_over_its_target_is_missed(figures: Any, ours: float, held: bool) -> None:
+    judgement = figures.Judgement(
+        name="x",
+        meaning="x",
+        unit="ms",
+        value_unit="x",
+        target=2.0,
+        of=figures.times_bare,
+        baseline=figures.bare,
+    )
+    # One round of noise, on both sides alike, moves neither the median nor the verdict.
+    noise = [1.0, 1.0, 9.0, 1.0, 1.0]
+    figure = judgement.figure(
+        {"ours": [[ours * n] * 3 for n in noise], "bare": [[1.0 * n] * 3 for n in noise]}
+    )
+    assert figure.value == pytest.approx(ours)
+    assert figure.held is held
+
+
+def test_throughput_is_held_from_below(figures: Any) -> None:
+    judgement = figures.Judgement(
+        name="x",
+        meaning="x",
+        unit="/s",
+        value_unit="%",
+        target=60.0,
+        of=lambda sides: 100 * sides["ours"] / sides["bare"],
+        at_least=True,
+    )
+    assert judgement.figure({"ours": [[7.0]], "bare": [[10.0]]}).held
+    assert not judgement.figure({"ours": [[5.0]], "bare": [[10.0]]}).held
