@@ -177,10 +177,11 @@ def deep(levels: int) -> dict[str, Any]:
     ],
 )
 def test_a_hostile_schema_is_refused_at_once(schema: Any) -> None:
-    started = time.perf_counter()
+    # Time of this thread alone: what else the machine does must not decide.
+    started = time.thread_time()
     with pytest.raises((InvalidInput, LimitReached)):
         compile_definition(schema)
-    assert time.perf_counter() - started < 0.05
+    assert time.thread_time() - started < 0.05
 
 
 TAGGED = OBJECT | {
@@ -218,10 +219,11 @@ async def test_the_event_loop_is_never_held(schema: Any, data: Any, fits: bool |
     longest, stop = [0.0], asyncio.Event()
 
     async def watch() -> None:
+        # Time that the loop's thread computes between two turns; another program's does not count.
         while not stop.is_set():
-            before = time.perf_counter()
+            before = time.thread_time()
             await asyncio.sleep(0.001)
-            longest[0] = max(longest[0], time.perf_counter() - before - 0.001)
+            longest[0] = max(longest[0], time.thread_time() - before)
 
     watcher = asyncio.create_task(watch())
     await asyncio.sleep(0.01)
