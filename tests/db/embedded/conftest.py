@@ -25,8 +25,11 @@ SERVER = os.pathsep.join(
 USER = """
 import asyncio, json, os, signal, sys
 from pathlib import Path
+import structlog
 from undercroft.db.embedded import EmbeddedPostgres
 from undercroft.errors import UndercroftError
+
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 async def main():
     source = EmbeddedPostgres(Path(sys.argv[1]), keeper_interval=float(sys.argv[2]))

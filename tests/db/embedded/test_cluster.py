@@ -130,7 +130,7 @@ async def test_old_logs_are_removed_at_the_next_start(source: EmbeddedPostgres, 
         (folder / f"postgres-20200101-0000{number:02}.log").write_text("old\n")
     await source.address()
     assert len(await source.logs()) <= 8
-    assert "old\n" in written((await source.logs())[:1])
+    assert "ready to accept connections" in written((await source.logs())[-1:])
 
 
 async def test_a_bootstrap_that_was_cut_short_or_is_older_is_completed(

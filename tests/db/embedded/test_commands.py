@@ -84,13 +84,19 @@ async def test_logs_shows_the_end_and_follows_into_the_next_file(
     capsys.readouterr()
     assert await run(home, "logs", "-n", "1") == 0
     assert capsys.readouterr().out.endswith("database system is shut down\n")
-    following = asyncio.create_task(run(home, "logs", "-n", "0", "-f"))
+    following = asyncio.create_task(run(home, "logs", "-n", "1", "-f"))
+    async with asyncio.timeout(60):
+        await until_said(capsys, "database system is shut down")
+        await run(home, "start")
+        await until_said(capsys, "ready to accept connections")
+    following.cancel()
+
+
+async def until_said(capsys: pytest.CaptureFixture[str], words: str) -> None:
     said = ""
-    await run(home, "start")
-    while "ready to accept connections" not in said:
+    while words not in said:
         await asyncio.sleep(0.01)
         said += capsys.readouterr().out
-    following.cancel()
 
 
 async def test_an_external_server_is_not_ours_to_stop(home: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ LOCK_FILE = "{pid}\n{data}\n1700000000\n5432\n{socket}\n\n  5432001         9\n{
 RECOVERING = """
 import os, socket, sys
 from pathlib import Path
+from typing import Any
 os.chdir(sys.argv[1])
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[2] + "/.s.PGSQL.5432")
@@ -47,7 +49,7 @@ def write_lock_file(home: Path, pid: int, status: str = "ready") -> Path:
     return lock
 
 
-def as_server_user(home: Path, command: list[str], **options: object) -> subprocess.Popen[str]:
+def as_server_user(home: Path, command: list[str], **options: Any) -> subprocess.Popen[str]:
     account = account_for(home, [home / "postgres" / "18"])
     popen = account.popen if account else {}
     return subprocess.Popen(command, text=True, **popen, **options)

@@ -58,6 +58,8 @@ class Cluster:
         """
         try:
             self._refuse_other_versions()
+            for remains in self.data.parent.glob(f"{self.data.name}.partial-*"):
+                shutil.rmtree(remains, ignore_errors=True)
             if not self._exists():
                 self._make()
             if not self._is_stamped(self.data):
@@ -105,8 +107,6 @@ class Cluster:
 
     def _make(self) -> None:
         """Work in a folder aside; the rename at the end is what makes it count."""
-        for remains in self.data.parent.glob(f"{self.data.name}.partial-*"):
-            shutil.rmtree(remains, ignore_errors=True)
         # A name of its own: the initdb of a process that was killed may still be writing.
         partial = self.data.with_name(f"{self.data.name}.partial-{secrets.token_hex(4)}")
         partial.mkdir(mode=0o700)

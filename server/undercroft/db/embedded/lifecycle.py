@@ -85,13 +85,13 @@ class Lifecycle:
         with self._turn() as layout:
             # Enlisted even if it fails: a recovery that takes longer than we wait goes on for us.
             self._enlist()
-            return self._ensure(layout, thorough=False)
+            return self._ensure(layout)
 
     def recover(self) -> Postmaster:
         """Wait for a server that recovers, or start one that died; it takes us in afterwards."""
         with self._turn() as layout:
             self._enlist()
-            return self._ensure(layout, thorough=True)
+            return self._ensure(layout)
 
     def leave(self) -> None:
         """Stop using the server. The last one to leave stops it, unless it shall be kept."""
@@ -191,12 +191,12 @@ class Lifecycle:
         pids = system.holders(layout.users_lock)
         return [User(pid=pid, command=system.command_of(pid)) for pid in pids]
 
-    def _ensure(self, layout: Layout, *, thorough: bool) -> Postmaster:
+    def _ensure(self, layout: Layout) -> Postmaster:
         deadline = time.monotonic() + self._patience
         failures = 0
         while time.monotonic() < deadline:
             found = postmaster.find(layout)
-            state = _state(found, thorough=thorough)
+            state = _state(found)
             if found and state is State.READY:
                 return found
             if state is State.ABSENT:
@@ -224,7 +224,7 @@ class Lifecycle:
             while time.monotonic() < deadline:
                 ended = launch.ended(POLL)
                 found = postmaster.read(cluster.data)
-                if _state(found, thorough=False) is State.READY:
+                if _state(found) is State.READY:
                     return None
                 if ended:
                     time.sleep(POLL * 10)
@@ -259,11 +259,12 @@ def _places(layout: Layout) -> Places:
     )
 
 
-def _state(found: Postmaster | None, *, thorough: bool) -> State:
+def _state(found: Postmaster | None) -> State:
     """Judge what is to be done about the server: use it, wait for it, or start one."""
     if found is None:
         return State.ABSENT
-    if found.status == "ready" and found.listens() and (not thorough or found.answer() is not None):
+    # Asked over the wire: a postmaster that was just killed listens until the kernel is done.
+    if found.status == "ready" and found.answer() is not None:
         return State.READY
     busy = found.listens() or found.works() or found.has_orphans()
     return State.BUSY if busy else State.ABSENT
