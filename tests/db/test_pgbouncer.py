@@ -109,7 +109,9 @@ async def test_statements_and_transactions_of_many_callers_do_not_mix(
             own = f"{number}:{turn}"
             async with database.transaction() as transaction:
                 await transaction.fetch_value(mark, own)
-                said, pid = await transaction.fetch_row(read)
+                row = await transaction.fetch_row(read)
+                assert row is not None
+                said, pid = row
                 pids.add(pid)
                 if said != own:
                     mixed.append(said)
