@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import structlog
+from pydantic_core import to_json
 
 _SECRET = re.compile(
     r"password|passwd|secret|token|dsn|database_url|authorization|api_?key", re.IGNORECASE
@@ -57,8 +58,6 @@ def configure(level: str = "info", style: Literal["auto", "json", "pretty"] = "a
 
 
 def _to_json(event: Any, **_: Any) -> str:
-    from pydantic_core import to_json  # noqa: PLC0415 - only JSON logs need it
-
     return to_json(event, fallback=str).decode()
 
 
