@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,11 +37,9 @@ class Spy:
     database: Database
     text: str = ""
     arguments: tuple[Any, ...] = ()
-    cached: Any = field(init=False)
-    fetch_row: Any = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.cached, self.fetch_row = self.database.cached, self.database.fetch_row
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.database, name)
 
     async def fetch(self, query: Query, *arguments: Any) -> list[asyncpg.Record]:
         """Pass a statement on."""
