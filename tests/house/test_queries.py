@@ -26,8 +26,6 @@ NO_BLOCKS = {
 READ_WHOLE = {"db/migrate/catalog.sql"}
 """Files whose every block is run by one loop."""
 
-NOT_USED_YET = {"purge_keys": "no chore of the server removes old keys yet"}
-
 
 def sql_files() -> Iterator[tuple[str, Queries]]:
     for path in sorted((SERVER / "undercroft").rglob("*.sql")):
@@ -65,8 +63,6 @@ async def test_every_query_can_be_prepared(app: App, project: str, connect) -> N
 def test_every_query_is_used(file: str, query: Query) -> None:
     if file in READ_WHOLE:
         pytest.skip("its reader runs every block")
-    if query.name in NOT_USED_YET:
-        pytest.xfail(NOT_USED_YET[query.name])
     code = "\n".join(p.read_text("utf-8") for p in (SERVER / "undercroft").rglob("*.py"))
     assert re.search(rf"\b_?[A-Z]+\.{query.name}\b", code), (
         f"nobody asks for {query.name} of {file}"

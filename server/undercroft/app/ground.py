@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from undercroft.app.chores import Chores, tidy
 from undercroft.db.connector import Connector
 from undercroft.db.database import Database
 from undercroft.db.embedded import EmbeddedPostgres
@@ -41,12 +42,11 @@ class Ground:
     registry: Database
     provisioner: Provisioner
     finder: ProjectFinder
-    chores: asyncio.Task[None]
+    chores: Chores
 
     async def close(self) -> None:
         """Give back every connection, then leave the server."""
-        self.chores.cancel()
-        await asyncio.gather(self.chores, return_exceptions=True)
+        await self.chores.end()
         await self.pools.close()
         await self.source.close()
 
@@ -73,7 +73,16 @@ async def lay(settings: Settings) -> Ground:
         await source.close()
         raise
     provisioner = Provisioner(registry, pools, schemas)
-    finder = ProjectFinder(registry, schemas.project, settings.project)
+    chores = Chores()
+
+    async def open_project(name: str) -> Database:
+        database = await schemas.project(name)
+        chores.begin(tidy(database))
+        return database
+
+    chores.begin(_settle(provisioner))
+    chores.begin(tidy(registry))
+    finder = ProjectFinder(registry, open_project, settings.project)
     return Ground(
         source=source,
         pools=pools,
@@ -81,7 +90,7 @@ async def lay(settings: Settings) -> Ground:
         registry=registry,
         provisioner=provisioner,
         finder=finder,
-        chores=asyncio.create_task(_settle(provisioner)),
+        chores=chores,
     )
 
 
