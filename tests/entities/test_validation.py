@@ -196,7 +196,7 @@ for _ in range(40):
     CHAIN = {"k": "a", "next": CHAIN}
 
 # Without a period, so that the automaton's cache is of no use: 0.5 s of matching.
-BITS = bin(random.Random(1).getrandbits(240_000))[2:]  # noqa: S311 - not a secret
+BITS = f"{random.Random(1).getrandbits(240_000):b}"  # noqa: S311 - not a secret
 SLOW_PATTERN = OBJECT | {"properties": {"value": {"pattern": "([01]*1[01]{40}){5}2"}}}
 MANY_NAMES = OBJECT | {"patternProperties": {f"^{i}x": {"type": "string"} for i in range(30)}}
 STRINGS = OBJECT | {"properties": {"value": {"items": {"type": "string"}}}}
@@ -206,7 +206,7 @@ UNIQUE = OBJECT | {"properties": {"value": {"uniqueItems": True}}}
 @pytest.mark.parametrize(
     ("schema", "data", "fits"),
     [
-        pytest.param(SLOW_PATTERN, {"value": BITS}, False, id="slow pattern"),
+        pytest.param(SLOW_PATTERN, {"value": BITS}, None, id="slow pattern"),
         pytest.param(MANY_NAMES, {f"n{i}": 1 for i in range(20_000)}, True, id="20,000 names"),
         pytest.param(STRINGS, {"value": list(range(40_000))}, False, id="40,000 errors"),
         pytest.param(STRINGS, {"value": [""] * 60_000}, True, id="60,000 values"),
