@@ -34,6 +34,11 @@ Kind = type[UndercroftError]
 CONSTRAINTS: Mapping[str, tuple[Kind, str, str]] = {
     "projects_name_key": (Conflict, "A project of that name exists already.", ""),
     "projects_database_name_key": (Conflict, "A project with that database exists already.", ""),
+    "pg_database_datname_index": (
+        Unavailable,
+        "Another process is making the same database.",
+        "",
+    ),
     "valid_name": (
         InvalidInput,
         "A project's name has 1 to 48 characters out of a-z, 0-9 and _.",

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from undercroft.db.queries import load_queries, quote_ident
 from undercroft.db.roles import Roles, admission
-from undercroft.errors import Unavailable
+from undercroft.errors import OutcomeUnknown, Unavailable
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -30,6 +30,9 @@ LOCK_PATIENCE = 30.0
 
 AT_ONCE = 2
 """Each holds up to three connections to the registry: more at once could all wait for a third."""
+
+PAUSES = (0.1, 0.3, 1.0, 3.0)
+"""Seconds between two tries to make a project's database; every step of it can be repeated."""
 
 
 class ProjectSchema(Protocol):
@@ -56,13 +59,21 @@ class Provisioner:
 
     async def complete(self, name: str) -> None:
         """Carry a project from `creating` to `ready`, wherever an earlier try has stopped."""
-        database = f"project_{name}"
         template = await self._schema.template_name()
-        async with self._turns, self._locked(name) as registry:
+        async with self._turns:
+            # Whoever was killed in the midst may have left a CREATE DATABASE that is still at work.
+            for pause in PAUSES:
+                with suppress(Unavailable, OutcomeUnknown):
+                    return await self._complete(name, template)
+                await asyncio.sleep(pause)
+            return await self._complete(name, template)
+
+    async def _complete(self, name: str, template: str) -> None:
+        async with self._locked(name) as registry:
             project = await registry.fetch_row(SQL.get_project, name)
             if project is None or project["state"] != "creating":
                 return
-            await self._make_database(database, template)
+            await self._make_database(f"project_{name}", template)
             await registry.fetch_value(SQL.change_state, name, ["creating"], "ready")
         log.info("project_ready", project=name)
 
