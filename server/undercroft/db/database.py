@@ -26,10 +26,16 @@ class Database:
     """
 
     def __init__(
-        self, pool: Pool, *, actor: str = "undercroft", connection: asyncpg.Connection | None = None
+        self,
+        pool: Pool,
+        *,
+        actor: str = "undercroft",
+        connection: asyncpg.Connection | None = None,
+        timeout: float | None = None,
     ) -> None:
         self._pool = pool
         self._connection = connection
+        self._timeout = timeout
         self.actor = actor
 
     @property
@@ -39,7 +45,7 @@ class Database:
 
     def acting_as(self, actor: str) -> Database:
         """The same database for another actor."""
-        return Database(self._pool, actor=actor, connection=self._connection)
+        return Database(self._pool, actor=actor, connection=self._connection, timeout=self._timeout)
 
     def cached(self, kind: type[T]) -> T:
         """The one instance of `kind` that lives as long as this database stays open."""
@@ -100,10 +106,13 @@ class Database:
         return self._pool.behind_pooler
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Database]:
-        """One connection of its own, for what PostgreSQL refuses inside a transaction."""
+    async def session(self, timeout: float) -> AsyncIterator[Database]:  # noqa: ASYNC109 - the driver keeps it
+        """One connection of its own, for what PostgreSQL refuses inside a transaction.
+
+        Each statement has `timeout` seconds in place of the pool's deadline.
+        """
         async with self._pool.connection() as connection:
-            yield Database(self._pool, actor=self.actor, connection=connection)
+            yield Database(self._pool, actor=self.actor, connection=connection, timeout=timeout)
 
     @asynccontextmanager
     async def _savepoint(self, connection: asyncpg.Connection) -> AsyncIterator[None]:
@@ -144,7 +153,7 @@ class Database:
 
     async def _bound(self, method: str, query: Query, args: tuple[Any, ...]) -> Any:
         try:
-            return await getattr(self._connection, method)(query.text, *args)
+            return await getattr(self._connection, method)(query.text, *args, timeout=self._timeout)
         except DRIVER_ERRORS as error:
             if stale_plan(error):
                 self._pool.expire()

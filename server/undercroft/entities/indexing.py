@@ -37,6 +37,9 @@ PAUSE = 600.0
 REST = 5.0
 """Seconds between two looks that nobody asked for."""
 
+PATIENCE = 3_600.0
+"""Seconds for one index to be built, beside the writers."""
+
 ROUNDS = 20
 """How often a builder looks whether types have changed while it was building."""
 
@@ -125,7 +128,7 @@ class IndexKeeper:
     async def align(self, db: Database) -> None:
         """Build what is missing, rebuild what is half-made, drop what no type asks for."""
         # A session of its own, because `db` may belong to somebody's transaction.
-        async with db.session() as session:
+        async with db.session(PATIENCE) as session:
             missing, surplus = await self._work_to_do(session)
             if not missing and not surplus:
                 return
