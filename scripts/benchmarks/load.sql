@@ -9,6 +9,12 @@ WHERE oid = 'workflow.entities'::regclass;
 -- Loading writes no history.
 ALTER TABLE workflow.entities DISABLE TRIGGER record_history;
 
+-- list_indexes --
+-- Every index but the primary key, to be made anew after loading.
+SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
+FROM pg_index
+WHERE indrelid = 'workflow.entities'::regclass AND NOT indisprimary;
+
 -- load_tasks --
 -- Tasks with the numbers after $1 up to $2.
 INSERT INTO workflow.entities (schema_name, schema_version, data, created_by, updated_by)
