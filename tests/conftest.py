@@ -43,7 +43,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def container() -> Iterator[str]:
     """A DSN of a PostgreSQL 18 with pgvector, gone after the tests."""
     import docker
-    from testcontainers.postgres import PostgresContainer
+    from testcontainers.community.postgres import PostgresContainer
 
     try:
         docker.from_env().ping()

@@ -166,7 +166,7 @@ class Play:
         values = [item["data"][name] for item in page["items"]]
         self.promise(
             values and values == sorted(values, reverse=True),
-            f"the most {name} come first: {values}",
+            f"the most {name} come first: {', '.join(map(str, values))}",
         )
         self.record = page["items"][0]
 
