@@ -40,8 +40,8 @@ async def show(stage: Stage, material: Material, transcript: Transcript) -> None
             play = Play(client=client, transcript=transcript, material=material)
             failure = await _play(play, stage.project, started)
     except* (OSError, MCPError) as errors:
-        reason = _innermost(errors)
-        raise BrokenPromise(f"client and server did not come to terms: {reason}") from errors
+        # Raised here, it would come out in a group again.
+        failure = BrokenPromise(f"client and server did not come to terms: {_innermost(errors)}")
     if failure is not None:
         raise failure
     seconds = time.perf_counter() - started
