@@ -25,13 +25,20 @@ def test_the_tools_cost_an_agent_at_most_1300_tokens() -> None:
     assert len(text) <= 5_200
 
 
-async def test_a_record_lives_through_all_tools(call: Call, project: str) -> None:
+@pytest.fixture
+def does(call: Call, project: str) -> Call:
+    """Call a tool that must succeed."""
+
     async def does(tool: str, **arguments: Any) -> dict[str, Any]:
         body = await call(tool, project=project, **arguments)
         assert "code" not in body, body
         assert body["project"] == project
         return body
 
+    return does
+
+
+async def test_a_record_lives_through_all_tools(does: Call) -> None:
     await does("define_entity_type", name="note", schema=NOTE, description="A note")
     listed = await does("list_entity_types")
     assert [item["name"] for item in listed["items"]] == ["note", "task", "vendor"]
@@ -57,6 +64,9 @@ async def test_a_record_lives_through_all_tools(call: Call, project: str) -> Non
         "update",
         "create",
     ]
+
+
+async def test_batches_are_written_and_found(does: Call) -> None:
     batch = await does("create_entities", type="task", records=[TASK, TASK])
     changes = [item | {"patch": {"assignee": None, "priority": "low"}} for item in batch["items"]]
     assert [i["version"] for i in (await does("update_entities", changes=changes))["items"]] == [
