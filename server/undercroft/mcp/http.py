@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("undercroft.http")
 
-MAX_BODY = 16 * 1024 * 1024
-"""Bytes of one request; as much as a line of stdio."""
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes of one request, as of a line of stdio."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

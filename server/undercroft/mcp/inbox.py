@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from undercroft.mcp.ledger import Ledger
     from undercroft.mcp.outbox import Outbox
 
-MAX_LINE = 16 * 1024 * 1024
-"""Bytes of one message; as much as 60 of the largest records."""
+MAX_LINE = 4 * 1024 * 1024
+"""Bytes of one message; the arguments of a call have at most a quarter of that."""
 
 AHEAD = 64
 """Lines that are read before the server takes them."""

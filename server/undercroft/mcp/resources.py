@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from mcp_types import ListResourcesResult
@@ -47,20 +47,20 @@ class Shelf:
                 mime_type="application/json",
             )
             for template in self._templates
+            if _VARIABLE.search(template.uri)
         ]
 
     async def resources(self, caller: Caller) -> list[MCPResource]:
-        """The resources of the caller's own project; none where no project follows."""
+        """The resources of the registry, and those of the caller's project if one follows."""
+        found = [_listed(t, {}) for t in self._templates if not _VARIABLE.search(t.uri)]
         try:
             opened = await self._boundary.directory.open("", caller.folder)
         except UndercroftError:
-            return []
-        found = []
+            return found
         for template in self._templates:
-            for values in await self._expansions(template, opened.name, caller):
-                uri = _fill(template.uri, values)
-                name = "/".join([template.name, *list(values.values())[1:]])
-                found.append(MCPResource(uri=uri, name=name, mime_type="application/json"))
+            if "{project}" in template.uri:
+                rows = await self._expansions(template, opened.name, caller)
+                found.extend(_listed(template, values) for values in rows)
         return found
 
     async def _expansions(
@@ -89,18 +89,22 @@ class Shelf:
     async def _read(
         self, template: ResourceTemplate, values: dict[str, str], caller: Caller
     ) -> str:
-        opened = await self._boundary.directory.open(values.pop("project"), caller.folder)
-        service = self._boundary.services[template.service](opened.database)
-        body = as_object(await template.body(service, **values))
-        text = to_json({"project": opened.name, **body}).decode()
+        named: dict[str, Any] = {}
+        if "project" in values:
+            opened = await self._boundary.directory.open(values.pop("project"), caller.folder)
+            database, named = opened.database, {"project": opened.name}
+        else:
+            database = await self._boundary.directory.registry()
+        service = self._boundary.services[template.service](database.acting_as(caller.actor))
+        text = to_json(named | as_object(await template.body(service, **values))).decode()
         refuse_oversize(text)
         return text
 
     def project_of(self, uri: str) -> str | None:
-        """The project that a resource belongs to; None: we have no such kind of resource."""
+        """The project of a resource, "" for one of the registry, None for what is no resource."""
         for pattern, _ in self._patterns:
             if match := pattern.fullmatch(uri):
-                return unquote(match["project"])
+                return unquote(match.groupdict().get("project", ""))
         return None
 
     async def complete(
@@ -147,6 +151,16 @@ class Shelf:
         return ListResourcesResult(
             resources=list(items[start : start + size]), next_cursor=following
         )
+
+
+def _listed(template: ResourceTemplate, values: Mapping[str, str]) -> MCPResource:
+    own = [value for name, value in values.items() if name != "project"]
+    return MCPResource(
+        uri=_fill(template.uri, values),
+        name="/".join([template.name, *own]),
+        description=template.description,
+        mime_type="application/json",
+    )
 
 
 def _fill(uri: str, values: Mapping[str, str]) -> str:

@@ -149,7 +149,8 @@ class Server(MCPServer[Any]):
         )
 
     def _announce(self, outcome: Outcome) -> None:
-        self._followers.touched(lambda uri: self._shelf.project_of(uri) == outcome.project)
+        changed = outcome.project or ""
+        self._followers.touched(lambda uri: self._shelf.project_of(uri) == changed)
 
     async def list_resources(self) -> list[MCPResource]:
         """The resources of the project that the working folder belongs to."""

@@ -70,6 +70,12 @@ async def restore_project(projects: Projects, name: str) -> Project:
     return await projects.restore(name)
 
 
+@tools.resource("undercroft://projects", name="projects")
+async def all_projects(projects: Projects) -> Page[Project]:
+    """The projects of this server, by name."""
+    return await projects.page("", 200, "")
+
+
 @tools.completes("project")
 async def complete_project(projects: Projects, prefix: str) -> list[str]:
     """Project names that begin so."""
