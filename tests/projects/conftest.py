@@ -10,15 +10,52 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 Forks = Callable[..., Awaitable[list[dict[str, Any]]]]
 
 
+async def run(order: dict[str, Any]) -> list[dict[str, Any]]:
+    """The program's answer to an order."""
+    here = Path(__file__)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(here.with_name("forks.py")),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(here.parents[2] / "server")},
+    )
+    try:
+        said, complained = await process.communicate(json.dumps(order).encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0, complained.decode()[-4000:]
+    answer: list[dict[str, Any]] = json.loads(said)
+    return answer
+
+
+async def clear(admin: asyncpg.Connection, prefix: str, registry: str) -> None:
+    """Drop the databases and roles that the forks made."""
+    for row in await admin.fetch(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, $1) "
+        "OR starts_with(datname, $2) OR starts_with(datname, $3) ORDER BY datname",
+        f"project_{prefix}",
+        f"undercroft_template_{prefix}",
+        f"{registry}_",
+    ):
+        await admin.execute(f'DROP DATABASE "{row[0]}" WITH (FORCE)')
+    for row in await admin.fetch(
+        "SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1)", f"project_{prefix}"
+    ):
+        await admin.execute(f'DROP ROLE "{row[0]}"')
+
+
 @pytest.fixture
 async def forks(settings, connect) -> AsyncIterator[Forks]:
     """Run `forks.py` with an order; its answer."""
-    here = Path(__file__)
     prefix = f"f{settings.registry_database[-8:]}_"
 
     async def forks(**order: Any) -> list[dict[str, Any]]:
@@ -29,34 +66,7 @@ async def forks(settings, connect) -> AsyncIterator[Forks]:
             "registry": settings.registry_database,
             "prefix": prefix,
         }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(here.with_name("forks.py")),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(here.parents[2] / "server")},
-        )
-        try:
-            said, complained = await process.communicate(json.dumps(order).encode())
-        finally:
-            if process.returncode is None:
-                process.kill()
-        assert process.returncode == 0, complained.decode()[-4000:]
-        answer: list[dict[str, Any]] = json.loads(said)
-        return answer
+        return await run(order)
 
     yield forks
-    admin = await connect("postgres")
-    for row in await admin.fetch(
-        "SELECT datname FROM pg_database WHERE starts_with(datname, $1) "
-        "OR starts_with(datname, $2) OR starts_with(datname, $3) ORDER BY datname",
-        f"project_{prefix}",
-        f"undercroft_template_{prefix}",
-        f"{settings.registry_database}_",
-    ):
-        await admin.execute(f'DROP DATABASE "{row[0]}" WITH (FORCE)')
-    for row in await admin.fetch(
-        "SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1)", f"project_{prefix}"
-    ):
-        await admin.execute(f'DROP ROLE "{row[0]}"')
+    await clear(await connect("postgres"), prefix, settings.registry_database)
