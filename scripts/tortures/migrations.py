@@ -1,0 +1,91 @@
+"""Migrations killed at every statement, and run by eight processes at once that are killed too."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from tortures import doomed
+from tortures.frame import Effort
+from tortures.invariants import Invariant, at_least, none_of
+from tortures.one_record import ask
+from tortures.scratch import Scratch, scratch
+
+RUNNERS = 8
+PROJECTS = 3
+
+
+async def torture(effort: Effort) -> AsyncIterator[Invariant]:
+    """Whatever was cut off, the next run ends where an undisturbed one would have."""
+    async with scratch() as place:
+        await place.configure(fsync="off")
+        async with place.app() as app:
+            for number in range(PROJECTS):
+                await ask(app, "create_project", name=f"field_{number}")
+        await effort.plant(place)
+        effort.tell("killed at every statement")
+        deaths = await _killed_at_each(place, effort.count(1, quick=6))
+        wrong = [text for death in deaths for text in death["wrong"]]
+        yield none_of("databases wrong after a kill", wrong, "once migrated again")
+        yield at_least("kills", len(deaths) - 1, 10, "each at another statement")
+        effort.tell("eight at once")
+        wrong, failed, killed = await _eight_at_once(place, effort.count(20, quick=3))
+        yield none_of("databases wrong after eight", wrong, "runners at once, half of them killed")
+        yield none_of("survivors that failed", failed, "a runner that lived did its work")
+        yield at_least("runners killed", killed, 2, "with -9")
+
+
+async def _killed_at_each(place: Scratch, stride: int) -> list[dict[str, list[str]]]:
+    process = await _python("tortures.doomed", str(place.home), str(stride), place=place)
+    said, _ = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"tortures.doomed failed ({process.returncode})")
+    return [json.loads(line) for line in said.splitlines()]
+
+
+async def _eight_at_once(place: Scratch, rounds: int) -> tuple[list[str], list[str], int]:
+    """Half of the runners are killed at some moment; then one more brings it to the end."""
+    settings = place.settings()
+    wrong: list[str] = []
+    failed: list[str] = []
+    killed = 0
+    for number in range(rounds):
+        await doomed.down(settings)
+        runners = [
+            await _python("undercroft", "migrate", "up", place=place) for _ in range(RUNNERS)
+        ]
+        victims = runners[::2]
+        killers = [asyncio.create_task(_kill_soon(victim)) for victim in victims]
+        ends = await asyncio.gather(*(runner.wait() for runner in runners))
+        await asyncio.gather(*killers)
+        killed += sum(end == -signal.SIGKILL for end in ends)
+        failed += [f"round {number}: exit {end}" for end in ends if end > 0]
+        await doomed.up(settings)
+        wrong += await doomed.wrong(settings)
+    return wrong, failed, killed
+
+
+async def _kill_soon(process: asyncio.subprocess.Process) -> None:
+    await asyncio.sleep(random.uniform(0.3, 3.0))  # noqa: S311 - a die, not a secret
+    with suppress(ProcessLookupError):
+        process.kill()
+
+
+async def _python(*words: str, place: Scratch) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        *words,
+        env=os.environ | {"UNDERCROFT_HOME": str(place.home), "UNDERCROFT_LOG_LEVEL": "error"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE if "doomed" in words[0] else asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    place.started.append(process.pid)
+    return process

@@ -1,0 +1,170 @@
+"""Faults that the tortures must catch, planted from outside the product.
+
+`python -m tortures.planted NAME [WORDS…]` is `undercroft WORDS…` with that fault in it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from undercroft.db import queries
+
+if TYPE_CHECKING:
+    from tortures.scratch import Scratch
+
+
+async def nothing(_scratch: Scratch) -> None:
+    """Leave the server as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What is broken, and the scenario that must notice."""
+
+    meaning: str
+    scenario: str
+    in_process: Callable[[], None] = lambda: None
+    in_server: Callable[[Scratch], Awaitable[None]] = nothing
+
+
+def _reword(name: str, *changes: tuple[str, str]) -> Callable[[], None]:
+    """Change one named query as it is read."""
+    original = queries.make_query
+
+    def make_query(given: str, text: str) -> queries.Query:
+        for old, new in changes if given == name else ():
+            if old not in text:
+                raise SystemExit(f"the fault does not fit {name} any more")
+            text = text.replace(old, new)
+        return original(given, text)
+
+    return lambda: setattr(queries, "make_query", make_query)
+
+
+def _ignore_keys() -> None:
+    from undercroft.db import idempotency  # noqa: PLC0415 - patched, not used
+
+    async def once(database: Any, _key: Any, work: Any) -> Any:
+        async with database.transaction() as transaction:
+            return await work(transaction)
+
+    setattr(idempotency, "once", once)  # noqa: B010 - mypy minds the plain way
+
+
+def _grant_every_slot() -> None:
+    from undercroft.db.budget import Budget  # noqa: PLC0415 - patched, not used
+
+    def take(self: Any, bidder: Any) -> bool:
+        self.used += 1
+        bidder.size += 1
+        return True
+
+    setattr(Budget, "take", take)  # noqa: B010 - mypy minds the plain way
+
+
+def _keep_spoiled_sessions() -> None:
+    from undercroft.db.pools import Pool  # noqa: PLC0415 - patched, not used
+
+    def retire(self: Any, held: Any) -> None:
+        if held.connection.is_closed():
+            self._forget()
+        else:
+            self._keep(held)
+
+    setattr(Pool, "_retire", retire)  # noqa: B010 - mypy minds the plain way
+    from undercroft.db import database  # noqa: PLC0415 - patched, not used
+
+    async def never(step: Any, *, in_doubt: bool) -> None:
+        if "rollback" in getattr(step, "__qualname__", ""):
+            step.close()
+            return
+        del in_doubt
+        await step
+
+    setattr(database, "_guarded", never)  # noqa: B010 - mypy minds the plain way
+
+
+def _open_for_each_caller() -> None:
+    from undercroft.projects.directory import ProjectFinder  # noqa: PLC0415 - patched, not used
+
+    async def opened(self: Any, name: str) -> Any:
+        return await self._look_up(name)
+
+    setattr(ProjectFinder, "_opened", opened)  # noqa: B010 - mypy minds the plain way
+
+
+async def _commit_without_waiting(scratch: Scratch) -> None:
+    async with scratch.asked() as admin:
+        await admin.execute("ALTER SYSTEM SET synchronous_commit = off")
+        await admin.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
+        await admin.execute("SELECT pg_reload_conf()")
+
+
+async def _write_no_history(scratch: Scratch) -> None:
+    async with scratch.asked("project_crowd") as admin:
+        await admin.execute("ALTER TABLE workflow.entities DISABLE TRIGGER record_history")
+
+
+FAULTS: dict[str, Fault] = {
+    "version": Fault(
+        meaning="a stale version is accepted",
+        scenario="one_record",
+        in_process=_reword(
+            "update_entity",
+            ("e.version = $2", "e.version >= $2"),
+            ("e.updated_at = $7", "e.updated_at >= $7"),
+        ),
+    ),
+    "key": Fault(
+        meaning="idempotency keys are ignored", scenario="crashes", in_process=_ignore_keys
+    ),
+    "commit": Fault(
+        meaning="a write is acknowledged before it is on disk",
+        scenario="crashes",
+        in_server=_commit_without_waiting,
+    ),
+    "history": Fault(
+        meaning="changes leave no history", scenario="crashes", in_server=_write_no_history
+    ),
+    "lock": Fault(
+        meaning="no lock is taken on a project's database",
+        scenario="projects",
+        in_process=_reword(
+            "lock_project",
+            (
+                "pg_try_advisory_xact_lock(hashtextextended('undercroft.project.' || $1, 0))",
+                "$1::text IS NOT NULL",
+            ),
+        ),
+    ),
+    "budget": Fault(
+        meaning="connections are opened beyond the budget",
+        scenario="many_projects",
+        in_process=_grant_every_slot,
+    ),
+    "flight": Fault(
+        meaning="each caller opens the project for itself",
+        scenario="many_projects",
+        in_process=_open_for_each_caller,
+    ),
+    "session": Fault(
+        meaning="a session that was cut off is used again",
+        scenario="cancellations",
+        in_process=_keep_spoiled_sessions,
+    ),
+}
+
+
+def main() -> None:
+    """Run the command line with a fault in it."""
+    FAULTS[sys.argv[1]].in_process()
+    from undercroft.cli.main import run  # noqa: PLC0415 - after the fault is planted
+
+    sys.exit(run(sys.argv[2:]))
+
+
+if __name__ == "__main__":
+    main()
