@@ -218,7 +218,7 @@ async def test_a_listener_of_the_newer_protocol_hears_what_it_asked_for(
             assert (await anext(events)).uri == overview
             schema = {"type": "object", "properties": {"title": {"type": "string"}}}
             await client.call_tool("define_entity_type", ours | {"name": "task", "schema": schema})
-            heard = set()
+            heard: set[str] = set()
             while heard != {overview, task}:
                 heard.add((await anext(events)).uri)
 

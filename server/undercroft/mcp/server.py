@@ -164,7 +164,8 @@ class Server(MCPServer[Any]):
         self, uri: Any, context: Context[Any, Any] | None = None
     ) -> Iterable[ReadResourceContents]:
         """Read a resource by its URI."""
-        text = await self._answered(self._shelf.read(str(uri), self._caller(context)))
+        reading = self._shelf.read(str(uri), self._caller(context))
+        text = await self._answered(reading, uri=str(uri))
         return [ReadResourceContents(content=text, mime_type="application/json")]
 
     async def list_prompts(self) -> list[MCPPrompt]:
@@ -221,8 +222,10 @@ class Server(MCPServer[Any]):
             await self._answered(self._followers.watch(ours))
             return await self._listener(context, params)
 
-    async def _answered(self, work: Awaitable[T]) -> T:
+    async def _answered(self, work: Awaitable[T], **about: str) -> T:
         """The result in time, or a protocol error that says no more than a tool's would.
+
+        What the error is `about` goes into its data.
 
         Raises:
             MCPError: Something went wrong.
@@ -233,7 +236,7 @@ class Server(MCPServer[Any]):
                 return await work
         except UndercroftError as error:
             code = INVALID_PARAMS if isinstance(error, InvalidInput | NotFound) else INTERNAL_ERROR
-            raise MCPError(code, error.message, error.as_dict()) from None
+            raise MCPError(code, error.message, error.as_dict() | about) from None
         except TimeoutError:
             raise MCPError(INTERNAL_ERROR, "The server did not answer in time.") from None
         except MCPError:

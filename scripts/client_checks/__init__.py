@@ -1,0 +1,1 @@
+"""Foreign clients against Undercroft: MCP Inspector, the conformance suite, Claude Code."""

@@ -1,0 +1,121 @@
+"""MCP Inspector's command line, over each transport."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from client_checks.frame import SERVER, Bench, Check, last_words, output_of
+from client_checks.npm import INSPECTOR, with_package
+from client_checks.servers import listening
+
+Json = dict[str, Any]
+Step = tuple[str, Sequence[str], Callable[[Json], bool]]
+OVERVIEW = "undercroft://project/inspected/overview"
+
+
+def body(answer: Json) -> Json:
+    """What a tool has answered."""
+    found: Json = answer["structuredContent"]
+    return found
+
+
+def contents(answer: Json) -> Json:
+    """What a resource holds."""
+    found: Json = json.loads(answer["contents"][0]["text"])
+    return found
+
+
+def call(tool: str, *arguments: str) -> list[str]:
+    """The flags of a tool call."""
+    pairs = [word for argument in arguments for word in ("--tool-arg", argument)]
+    return ["--method", "tools/call", "--tool-name", tool, *pairs]
+
+
+STEPS: Sequence[Step] = [
+    (
+        "tools/list",
+        ["--method", "tools/list"],
+        lambda a: {"create_entity", "list_projects"} <= {tool["name"] for tool in a["tools"]},
+    ),
+    (
+        "tools/call create_project",
+        call("create_project", "name=inspected"),
+        lambda a: body(a)["name"] == "inspected",
+    ),
+    (
+        "tools/call create_entity",
+        call(
+            "create_entity",
+            "project=inspected",
+            "type=task",
+            'data={"title":"look","status":"pending"}',
+        ),
+        lambda a: body(a)["version"] == 1,
+    ),
+    (
+        "tools/call query_entities",
+        call("query_entities", "project=inspected", "type=task", "limit=1", "count=true"),
+        lambda a: body(a)["count"] >= 1 and len(body(a)["items"]) == 1,
+    ),
+    (
+        "tools/call with a wrong argument",
+        call("get_project", "nam=inspected"),
+        lambda a: a["isError"] and "name" in body(a)["hint"],
+    ),
+    (
+        "resources/templates/list",
+        ["--method", "resources/templates/list"],
+        lambda a: len(a["resourceTemplates"]) >= 2,  # noqa: PLR2004 - overview and type
+    ),
+    (
+        "resources/list",
+        ["--method", "resources/list"],
+        lambda a: "undercroft://projects" in {item["uri"] for item in a["resources"]},
+    ),
+    (
+        "resources/read",
+        ["--method", "resources/read", "--uri", OVERVIEW],
+        lambda a: contents(a)["project"] == "inspected",
+    ),
+    (
+        "prompts/list",
+        ["--method", "prompts/list"],
+        lambda a: "start_work" in {prompt["name"] for prompt in a["prompts"]},
+    ),
+    (
+        "prompts/get",
+        ["--method", "prompts/get", "--prompt-name", "design_type", "--prompt-args", "purpose=x"],
+        lambda a: "records of this: x" in a["messages"][0]["content"]["text"],
+    ),
+]
+QUICK = 3
+"""Steps of a quick run."""
+
+
+async def checks(bench: Bench) -> AsyncIterator[Check]:
+    """Each step over stdio, HTTP and SSE."""
+    environment = await with_package(bench, INSPECTOR)
+    settings = [word for item in bench.server_settings.items() for word in ("-e", "=".join(item))]
+    async for check in _over(bench, environment, "stdio", [*settings, *SERVER]):
+        yield check
+    for transport, path in (("http", "/mcp"), ("sse", "/sse")):
+        async with listening(bench, transport) as address:
+            target = [address + path, "--transport", transport]
+            async for check in _over(bench, environment, transport, target):
+                yield check
+
+
+async def _over(
+    bench: Bench, environment: dict[str, str], transport: str, target: Sequence[str]
+) -> AsyncIterator[Check]:
+    for name, flags, is_right in STEPS[: QUICK if bench.quick else None]:
+        command = ["mcp-inspector", "--cli", *target, *flags]
+        _, out, err = await output_of(command, environment, bench.folder)
+        try:
+            held = is_right(json.loads(out))
+        except (ValueError, KeyError, IndexError, TypeError):
+            held = False
+        detail = "" if held else last_words(out) or last_words(err)
+        yield Check(name=f"inspector {transport}: {name}", held=held, detail=detail)
