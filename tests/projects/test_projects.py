@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from undercroft.app import open_app
+from undercroft.app import App, open_app
 from undercroft.db.queries import make_query
 from undercroft.errors import Conflict, Forbidden, InvalidInput, NotFound
 from undercroft.projects.service import Projects, name_from
+from undercroft.settings import Settings
 
 
 @pytest.fixture
@@ -209,3 +210,54 @@ async def test_a_project_left_half_made_is_finished(app, projects, project_name)
     )
     await app.started.provisioner.reconcile()
     assert (await projects.get(project_name)).state == "ready"
+
+
+async def test_two_registries_on_one_server_never_share_a_projects_database(
+    app: App, project: str, settings: Settings
+) -> None:
+    other = replace(settings, registry_database=f"{settings.registry_database}_b")
+    async with open_app(other) as neighbour:
+        projects = await neighbour.projects("test")
+        with pytest.raises(Conflict, match="belongs to no project of this registry"):
+            await projects.create(project)
+        # Even one that a crash has left half-made is not finished over another's database.
+        registry = await neighbour.registry()
+        await registry.execute_text(
+            f"INSERT INTO projects (name, database_name) VALUES ('{project}', 'project_{project}')"
+        )
+        with pytest.raises(Conflict, match="belongs to no project of this registry"):
+            await projects.create(project)
+        with pytest.raises(NotFound):
+            await projects.get(project)
+    database = (await app.open(project)).database
+    assert database.name == f"project_{project}"
+    async with open_app(settings) as again:
+        await (await again.registry()).execute_text(
+            f'DROP DATABASE "{other.registry_database}" WITH (FORCE)'
+        )
+
+
+async def test_two_registries_that_start_together_share_one_template(
+    settings: Settings, connect, project_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unique = f"undercroft_template_{project_name}"
+
+    async def template_name(_: object) -> str:
+        return unique
+
+    monkeypatch.setattr("undercroft.db.schemas.Schemas.template_name", template_name)
+    registries = [f"{settings.registry_database}_{n}" for n in range(3)]
+
+    async def begin(n: int) -> str:
+        async with open_app(replace(settings, registry_database=registries[n])) as app:
+            projects = await app.projects("test")
+            return (await projects.create(f"{project_name}_{n}")).state
+
+    try:
+        assert await asyncio.gather(*(begin(n) for n in range(3))) == ["ready"] * 3
+    finally:
+        admin = await connect("postgres")
+        for name in (*(f"project_{project_name}_{n}" for n in range(3)), unique, *registries):
+            await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        for n in range(3):
+            await admin.execute(f'DROP ROLE IF EXISTS "project_{project_name}_{n}"')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -15,17 +16,21 @@ from undercroft.db.database import Database
 from undercroft.db.migrate.files import digest, load_line
 from undercroft.db.migrate.ledger import plan_up, read_state, refuse_drift
 from undercroft.db.pools import Pool, PoolLimits, Pools
-from undercroft.db.queries import quote_ident
+from undercroft.db.queries import load_queries, quote_ident
 from undercroft.db.roles import SQL, Roles, admission, grant, prepare_roles, settlement
 from undercroft.db.sqlstate import DRIVER_ERRORS, translate
-from undercroft.errors import Conflict, NotFound
+from undercroft.errors import Conflict, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from undercroft.db.migrate.files import Line
     from undercroft.db.migrate.runner import Migrator
     from undercroft.settings import Settings
 
+LOCKS = load_queries("undercroft.db", "schemas.sql")
 log = structlog.get_logger("undercroft.schemas")
+
+ALONE_PATIENCE = 30.0
+"""Seconds to wait for a lock of the whole server."""
 
 MIGRATING_AT_ONCE = 2
 """Each holds two connections: twenty at once, each waiting for its second, would wait for ever."""
@@ -127,6 +132,24 @@ class Schemas:
 
     def _line(self, name: str) -> Line:
         return self.registry_line if name == "registry" else self.project_line
+
+    @asynccontextmanager
+    async def alone(self, what: str) -> AsyncIterator[None]:
+        """Hold a lock of the whole server, whatever registry its other users have.
+
+        Raises:
+            Unavailable: Somebody else has held it for half a minute.
+
+        """
+        give_up = asyncio.get_running_loop().time() + ALONE_PATIENCE
+        async with self._pools.dedicated(self._maintenance) as connection:
+            while asyncio.get_running_loop().time() < give_up:
+                async with connection.transaction():
+                    if await connection.fetchval(LOCKS.try_alone.text, what):
+                        yield
+                        return
+                await asyncio.sleep(0.02 + random.random() * 0.08)  # noqa: S311 - jitter
+        raise Unavailable("Another process is at work on the same thing.")
 
     async def _bring_up(self, line: str, database: str) -> None:
         """Migrate a database that is behind; the usual answer costs one statement."""

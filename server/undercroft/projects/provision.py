@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from undercroft.db.queries import load_queries, quote_ident
+from undercroft.db.queries import load_queries, quote_ident, quote_literal
 from undercroft.db.roles import Roles, admission
-from undercroft.errors import OutcomeUnknown, Unavailable
+from undercroft.errors import Conflict, OutcomeUnknown, Unavailable
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -47,6 +47,9 @@ class ProjectSchema(Protocol):
     async def fill(self, database: str) -> None:
         """Bring an empty database to this schema, built-in types included."""
 
+    def alone(self, what: str) -> AbstractAsyncContextManager[None]:
+        """Hold a lock of the whole server, whatever registry its other users have."""
+
 
 class Provisioner:
     """Makes, closes, opens and drops the databases of projects."""
@@ -62,11 +65,16 @@ class Provisioner:
         template = await self._schema.template_name()
         async with self._turns:
             # Whoever was killed in the midst may have left a CREATE DATABASE that is still at work.
-            for pause in PAUSES:
-                with suppress(Unavailable, OutcomeUnknown):
-                    return await self._complete(name, template)
-                await asyncio.sleep(pause)
-            return await self._complete(name, template)
+            try:
+                for pause in PAUSES:
+                    with suppress(Unavailable, OutcomeUnknown):
+                        return await self._complete(name, template)
+                    await asyncio.sleep(pause)
+                return await self._complete(name, template)
+            except Conflict:
+                # Another's database: announced in vain, and never to be dropped.
+                await self._registry.execute(SQL.withdraw_project, name)
+                raise
 
     async def _complete(self, name: str, template: str) -> None:
         async with self._locked(name) as registry:
@@ -81,6 +89,8 @@ class Provisioner:
         found = await self._describe(database, template)
         if found["invalid"]:
             await self._registry.execute_text(f"DROP DATABASE {quote_ident(database)}")
+        elif found["mark"] not in (None, self._mark):
+            raise foreign(database)
         if not found["has_template"]:
             await self.make_template(template)
         owner = await self._owner_role(database, exists=found["has_owner_role"])
@@ -91,7 +101,26 @@ class Provisioner:
                 " IS_TEMPLATE false"
             )
         roles = await self._schema.roles()
-        await self._registry.execute_text(admission(database, roles))
+        await self._registry.execute_text(
+            f"{admission(database, roles)};"
+            f"COMMENT ON DATABASE {quote_ident(database)} IS {quote_literal(self._mark)}"
+        )
+
+    async def refuse_foreign(self, name: str) -> None:
+        """Refuse a new project whose database exists already, as another registry's may.
+
+        Raises:
+            Conflict: It does.
+
+        """
+        found = await self._describe(f"project_{name}", "")
+        if found["invalid"] is False:
+            raise foreign(f"project_{name}")
+
+    @property
+    def _mark(self) -> str:
+        """The comment on a database that says whose it is."""
+        return f"Undercroft: a project of {self._registry.name}"
 
     async def _owner_role(self, database: str, *, exists: bool) -> str:
         """The NOLOGIN role that owns this database; our own where roles are not ours to make."""
@@ -113,7 +142,8 @@ class Provisioner:
     async def make_template(self, template: str) -> None:
         """Build the template of this schema version once, whoever asks first."""
         building = f"{template}_new"
-        async with self._locked(template):
+        # A template serves every registry of the server, and a lock of ours ends at our database.
+        async with self._locked(template), self._schema.alone(template):
             found = await self._describe(building, template)
             if found["has_template"]:
                 return
@@ -163,14 +193,19 @@ class Provisioner:
             project = await registry.fetch_row(SQL.get_project, name)
             if project is None or project["state"] != "dropping":
                 return
-            await self._registry.execute_text(
-                f"DROP DATABASE IF EXISTS {quote_ident(database)} WITH (FORCE)"
-            )
-            found = await self._describe(database, database)
-            if found["has_owner_role"]:
-                await self._registry.execute_text(f"DROP ROLE {quote_ident(database)}")
+            await self._destroy(database)
             await registry.execute(SQL.delete_project, name)
         log.info("project_dropped", project=name)
+
+    async def _destroy(self, database: str) -> None:
+        found = await self._describe(database, database)
+        if found["mark"] not in (None, self._mark):
+            raise foreign(database)
+        await self._registry.execute_text(
+            f"DROP DATABASE IF EXISTS {quote_ident(database)} WITH (FORCE)"
+        )
+        if found["has_owner_role"]:
+            await self._registry.execute_text(f"DROP ROLE {quote_ident(database)}")
 
     async def reconcile(self) -> None:
         """Finish what a crash has left half-way; one broken project does not stop the others."""
@@ -204,3 +239,11 @@ class Provisioner:
             if loop.time() > give_up:
                 raise Unavailable("Another process is working on this project's database.")
             await asyncio.sleep(0.02 + random.random() * 0.08)  # noqa: S311 - jitter
+
+
+def foreign(database: str) -> Conflict:
+    """The error for a database that another registry, or a person, has made."""
+    return Conflict(
+        f"The server has a database {database} that belongs to no project of this registry.",
+        hint="Choose another name for the project.",
+    )

@@ -55,6 +55,10 @@ RETURNING name;
 -- Forget a project whose database is gone.
 DELETE FROM public.projects WHERE name = $1 AND state = 'dropping';
 
+-- withdraw_project --
+-- Take back the announcement of a project that cannot have its database.
+DELETE FROM public.projects WHERE name = $1 AND state = 'creating';
+
 -- lock_project --
 -- True for the one session that may work on a project's database now; ends with the transaction.
 SELECT pg_try_advisory_xact_lock(hashtextextended('undercroft.project.' || $1, 0));
@@ -63,6 +67,7 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('undercroft.project.' || $1, 0
 -- What PostgreSQL knows of a project's database and its owner role.
 SELECT (SELECT datconnlimit = -2 FROM pg_database WHERE datname = $1) AS invalid,
        (SELECT datallowconn FROM pg_database WHERE datname = $1) AS allows_connections,
+       (SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1) AS mark,
        EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS has_owner_role,
        EXISTS (SELECT FROM pg_database WHERE datname = $2) AS has_template;
 
