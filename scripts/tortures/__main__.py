@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tortures import invariants
 from tortures.invariants import Invariant
@@ -17,6 +18,7 @@ from tortures.planted import FAULTS
 if TYPE_CHECKING:
     from tortures.frame import Effort, Scenario
 
+T = TypeVar("T")
 SCENARIOS = (
     "crashes",
     "one_record",
@@ -26,6 +28,9 @@ SCENARIOS = (
     "cancellations",
     "migrations",
 )
+
+FAULT_PATIENCE = 300.0
+"""Seconds for one short run with a fault."""
 
 
 def main() -> int:
@@ -43,8 +48,8 @@ def main() -> int:
     effort = Effort(quick=args.quick, minutes=args.minutes, fault=args.plant)
     names = args.names or ([FAULTS[args.plant].scenario] if args.plant else SCENARIOS)
     try:
-        found = asyncio.run(run(names, effort, show=not args.json))
-    except KeyboardInterrupt:
+        found = asyncio.run(_interruptible(run(names, effort, show=not args.json)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
     sys.stdout.write(
         (invariants.as_json(found) if args.json else invariants.last_line(found)) + "\n"
@@ -61,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--plant", default="", choices=sorted(FAULTS), help="with this fault")
     parser.add_argument("--faults", action="store_true", help="prove that each fault is caught")
     return parser
+
+
+async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
+    """The work, which ends in good order when the process is told to end."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 async def run(names: Sequence[str], effort: Effort, *, show: bool) -> dict[str, list[Invariant]]:
@@ -82,17 +94,30 @@ def prove_faults(names: Sequence[str]) -> int:
     wanted = {name: fault for name, fault in FAULTS.items() if not names or fault.scenario in names}
     caught = 0
     for name, fault in wanted.items():
-        command = [sys.executable, "-m", "tortures", fault.scenario, "--quick", "--plant", name]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
-        broken = [line for line in done.stdout.splitlines() if invariants.BROKEN in line]
-        seen = done.returncode == 1 and bool(broken)
+        status, said = _with_fault(fault.scenario, name)
+        broken = [line for line in said.splitlines() if invariants.BROKEN in line]
+        seen = status == 1 and bool(broken)
         caught += seen
-        verdict = "caught" if seen else f"MISSED ({done.returncode}) {done.stderr[-300:]}"
+        verdict = "caught" if seen else f"MISSED (exit {status})"
         sys.stdout.write(f"{name:<10}{fault.meaning:<48}{fault.scenario:<15}{verdict}\n")
-        sys.stdout.writelines(f"    {line}\n" for line in broken[:2])
+        sys.stdout.writelines(f"    {line[:110]}\n" for line in broken[:2])
         sys.stdout.flush()
     sys.stdout.write(f"{caught} of {len(wanted)} faults caught\n")
     return 0 if caught == len(wanted) else 1
+
+
+def _with_fault(scenario: str, fault: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "tortures", scenario, "--quick", "--plant", fault]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as run:
+        try:
+            said, _ = run.communicate(timeout=FAULT_PATIENCE)
+        except BaseException:
+            # It takes back what it has started, and then ends.
+            run.terminate()
+            raise
+    return run.returncode, said
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from tortures.sessions import Watch
 from undercroft.app import App
 
 AT_ONCE = 40
-LONGEST = 0.4
+LONGEST = 0.5
 """Seconds after which a call is cut off at the latest; most last less than this."""
 
 
@@ -64,7 +64,7 @@ async def _storm(app: App, calls: int) -> tuple[int, list[str]]:
         async with gate:
             token, read_only = uuid.uuid4().hex, dice.random() < 0.3  # noqa: PLR2004 - a mixture
             try:
-                async with asyncio.timeout(dice.random() * LONGEST):
+                async with asyncio.timeout(dice.random() ** 3 * LONGEST):
                     if read_only:
                         await ask(app, "get_entity", project=PROJECT, id=entity["id"])
                         return False

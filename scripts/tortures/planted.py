@@ -66,25 +66,35 @@ def _grant_every_slot() -> None:
 
 
 def _keep_spoiled_sessions() -> None:
-    from undercroft.db.pools import Pool  # noqa: PLC0415 - patched, not used
+    from undercroft.db import database, pools  # noqa: PLC0415 - patched, not used
 
-    def retire(self: Any, held: Any) -> None:
-        if held.connection.is_closed():
-            self._forget()
-        else:
+    original = pools.Pool._release  # noqa: SLF001 - a fault lies inside
+
+    def release(self: Any, held: Any) -> None:
+        if held.connection.is_in_transaction() and not self._closing:
             self._keep(held)
+        else:
+            original(self, held)
 
-    setattr(Pool, "_retire", retire)  # noqa: B010 - mypy minds the plain way
-    from undercroft.db import database  # noqa: PLC0415 - patched, not used
-
-    async def never(step: Any, *, in_doubt: bool) -> None:
+    async def guarded(step: Any, *, in_doubt: bool) -> None:
         if "rollback" in getattr(step, "__qualname__", ""):
             step.close()
-            return
-        del in_doubt
-        await step
+        else:
+            await plain(step, in_doubt=in_doubt)
 
-    setattr(database, "_guarded", never)  # noqa: B010 - mypy minds the plain way
+    plain = database._guarded  # noqa: SLF001 - a fault lies inside
+    setattr(pools.Pool, "_release", release)  # noqa: B010 - mypy minds the plain way
+    setattr(pools, "_spoils", lambda _error: False)  # noqa: B010 - mypy minds the plain way
+    setattr(database, "_guarded", guarded)  # noqa: B010 - mypy minds the plain way
+
+
+def _lose_slots() -> None:
+    from undercroft.db.pools import Pool  # noqa: PLC0415 - patched, not used
+
+    async def end(_self: Any, connection: Any) -> None:
+        await connection.close(timeout=2)
+
+    setattr(Pool, "_end", end)  # noqa: B010 - mypy minds the plain way
 
 
 def _open_for_each_caller() -> None:
@@ -149,6 +159,11 @@ FAULTS: dict[str, Fault] = {
         meaning="each caller opens the project for itself",
         scenario="many_projects",
         in_process=_open_for_each_caller,
+    ),
+    "slot": Fault(
+        meaning="a session that ends keeps its slot",
+        scenario="cancellations",
+        in_process=_lose_slots,
     ),
     "session": Fault(
         meaning="a session that was cut off is used again",

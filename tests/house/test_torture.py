@@ -1,0 +1,164 @@
+"""scripts/torture holds its promises in a short run, and notices when one is broken."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def torture(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    search = os.pathsep.join(str(ROOT / folder) for folder in ("server", "scripts"))
+    return subprocess.run(
+        [sys.executable, "-m", "tortures", *arguments],
+        env=os.environ | {"PYTHONPATH": search} | ({"TMPDIR": str(folder)} if folder else {}),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    return importlib.import_module
+
+
+def left_behind(folder: str) -> list[str]:
+    """Processes that a run has started and not ended."""
+    lines = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if folder in line]
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    ["crashes", "one_record", "projects", "many_projects", "many_servers", "cancellations"],
+)
+def test_a_short_run_holds(scenario: str, tmp_path: Path) -> None:
+    done = torture(scenario, "--quick", "--json", folder=tmp_path)
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    assert [one for one in report["invariants"] if one["verdict"] == "BROKEN"] == []
+    assert done.returncode == 0, report
+    assert left_behind(str(tmp_path)) == []
+
+
+def test_migrations_hold_whatever_kills_them() -> None:
+    done = torture("migrations", "--quick", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("fault", "scenario"), [("version", "one_record"), ("lock", "projects")])
+def test_a_planted_fault_is_caught(fault: str, scenario: str) -> None:
+    done = torture(scenario, "--quick", "--plant", fault)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "BROKEN" in done.stdout
+
+
+def test_an_unknown_scenario_is_refused_with_those_that_exist() -> None:
+    done = torture("nonsense")
+    assert done.returncode == 1
+    assert "crashes, one_record" in done.stderr
+
+
+def test_a_run_in_which_too_little_happened_counts_for_nothing(parts: Any) -> None:
+    invariants = parts("tortures.invariants")
+    idle = [invariants.at_least("calls", 1, 2, ""), invariants.none_of("lost", [], "")]
+    assert invariants.status({"x": idle}) == 2
+    assert invariants.last_line({"x": idle}) == "1 of 2 invariants held"
+    assert "INVALID" in invariants.line("x", idle[0])
+    broken = [*idle, invariants.none_of("lost", ["a"], "")]
+    assert invariants.status({"x": broken}) == 1
+
+
+def rows() -> list[dict[str, Any]]:
+    return [
+        {"entity": "e", "version": n, "operation": "update", "token": f"t{n}"} for n in (1, 2, 3)
+    ]
+
+
+def changes() -> list[dict[str, Any]]:
+    return [
+        {"token": f"t{n}", "tool": "x", "began": n, "ended": n + 0.5, "entity": "e", "version": n}
+        for n in (1, 2, 3)
+    ]
+
+
+def broken_in(parts: Any, stored: list[dict[str, Any]], made: list[dict[str, Any]]) -> set[str]:
+    history = parts("tortures.history")
+    found = history.Stored(
+        rows=[history.Row(**row) for row in stored],
+        current={"e": max(row["version"] for row in stored)},
+    )
+    judged = history.judge([history.Change(**change) for change in made], found)
+    return {one.name for one in judged if one.figure}
+
+
+def test_a_whole_history_is_no_reason_to_complain(parts: Any) -> None:
+    assert broken_in(parts, rows(), changes()) == set()
+
+
+def test_a_lost_change_is_noticed(parts: Any) -> None:
+    assert broken_in(parts, rows()[:2], changes()) == {"acknowledged writes lost"}
+
+
+def test_another_writers_value_is_noticed(parts: Any) -> None:
+    stored = [*rows()[:2], rows()[2] | {"token": "other"}]
+    assert broken_in(parts, stored, changes()) == {"acknowledged writes lost"}
+
+
+def test_a_change_applied_twice_is_noticed(parts: Any) -> None:
+    stored = [*rows(), rows()[1] | {"version": 4}]
+    assert broken_in(parts, stored, changes()) == {"writes applied twice"}
+
+
+def test_a_gap_is_noticed(parts: Any) -> None:
+    assert "gaps in versions" in broken_in(parts, [rows()[0], rows()[2]], changes())
+
+
+def test_a_change_that_was_refused_and_made_is_noticed(parts: Any) -> None:
+    made = [*changes()[:2], changes()[2] | {"version": 0, "refusal": "conflict"}]
+    assert broken_in(parts, rows(), made) == {"refused yet applied"}
+
+
+def test_a_version_given_to_two_is_noticed(parts: Any) -> None:
+    made = [*changes(), changes()[0] | {"token": "t4", "version": 2, "began": 1.1}]
+    assert "versions given twice" in broken_in(parts, rows(), made)
+
+
+def test_an_order_against_real_time_is_noticed(parts: Any) -> None:
+    made = [changes()[0] | {"began": 9, "ended": 10}, *changes()[1:]]
+    assert broken_in(parts, rows(), made) == {"against real time"}
+
+
+def test_a_run_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
+    search = os.pathsep.join(str(ROOT / folder) for folder in ("server", "scripts"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tortures", "crashes"],
+        env=os.environ | {"PYTHONPATH": search, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def started() -> list[psutil.Process]:
+        return psutil.Process(process.pid).children(recursive=True)
+
+    while process.poll() is None and len(started()) < 3:
+        process.poll()
+    children = started()
+    process.terminate()
+    assert process.wait(timeout=60) == 130
+    psutil.wait_procs(children, timeout=10)
+    assert [child for child in children if child.is_running()] == []
+    assert left_behind(str(tmp_path)) == []
+    assert list(tmp_path.iterdir()) == []
