@@ -17,7 +17,8 @@ from undercroft.app.ground import source_of
 from undercroft.db.connector import Connector
 from undercroft.db.database import Database
 from undercroft.db.embedded import EmbeddedPostgres
-from undercroft.db.pools import Pool, PoolLimits, Pools
+from undercroft.db.limits import PoolLimits
+from undercroft.db.pools import Pool, Pools
 from undercroft.db.queries import Query, make_query
 from undercroft.settings import Settings
 

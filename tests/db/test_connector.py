@@ -15,7 +15,8 @@ import pytest
 from undercroft.db.connector import Connector
 from undercroft.db.database import Database
 from undercroft.db.embedded import EmbeddedPostgres
-from undercroft.db.pools import PoolLimits, Pools
+from undercroft.db.limits import PoolLimits
+from undercroft.db.pools import Pools
 from undercroft.db.queries import make_query
 from undercroft.db.source import ServerAddress
 from undercroft.errors import Forbidden, NotFound, OutcomeUnknown, Unavailable

@@ -85,7 +85,7 @@ def test_the_database_is_healthy_before_the_server_starts_and_keeps_its_data(
     # From 18 on the image keeps its data below this folder; an older path would lose it.
     assert mounts["postgres"] == "/var/lib/postgresql"
     assert "postgres" in compose["volumes"]
-    assert (root / "deploy" / "login.sql").is_file()
+    assert (root / "scripts" / "postgres-login.sql").is_file()
 
 
 def test_the_server_has_time_to_finish_its_calls(compose: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from undercroft.db.sqlstate import connection_lost, sqlstate
 from undercroft.errors import Forbidden, NotFound, Unavailable, UndercroftError
 
 if TYPE_CHECKING:
-    from undercroft.db.pools import PoolLimits
+    from undercroft.db.limits import PoolLimits
 
 log = structlog.get_logger("undercroft.connector")
 

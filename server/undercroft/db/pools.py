@@ -18,6 +18,7 @@ import structlog
 
 from undercroft.db.budget import Budget, Waiter
 from undercroft.db.connector import Connector
+from undercroft.db.limits import PoolLimits
 from undercroft.db.sqlstate import DRIVER_ERRORS, connection_lost
 from undercroft.errors import LimitReached, NotFound, OutcomeUnknown, Unavailable
 
@@ -29,18 +30,6 @@ log = structlog.get_logger("undercroft.pools")
 
 CLOSE_TIMEOUT = 2.0
 """Seconds for the server to end a session politely before the socket is cut."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolLimits:
-    """Sizes in connections, times in seconds."""
-
-    minimum: int
-    maximum: int
-    idle: float
-    command_timeout: float
-    acquire_timeout: float
-    max_queries: int
 
 
 @dataclass(kw_only=True, eq=False)

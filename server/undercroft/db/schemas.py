@@ -13,9 +13,10 @@ import asyncpg
 import structlog
 
 from undercroft.db.database import Database
+from undercroft.db.limits import PoolLimits
 from undercroft.db.migrate.files import digest, load_line
 from undercroft.db.migrate.ledger import plan_up, read_state, refuse_drift
-from undercroft.db.pools import Pool, PoolLimits, Pools
+from undercroft.db.pools import Pool, Pools
 from undercroft.db.queries import load_queries, quote_ident
 from undercroft.db.roles import SQL, Roles, admission, grant, prepare_roles, settlement
 from undercroft.db.sqlstate import DRIVER_ERRORS, translate
