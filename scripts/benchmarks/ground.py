@@ -12,7 +12,6 @@ from typing import Any
 import asyncpg
 
 from undercroft.app import App, open_app
-from undercroft.app.ground import source_of
 from undercroft.log import configure
 from undercroft.mcp.call import Caller
 from undercroft.settings import Settings
@@ -36,6 +35,8 @@ DOCUMENT: dict[str, Any] = {
 def scratch_home() -> Iterator[Path]:
     """A folder of the run's own, gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="undercroft-bench-"))
+    # Under root PostgreSQL runs as another user; where it cannot enter, its data lies elsewhere.
+    folder.chmod(0o755)
     try:
         yield folder
     finally:
@@ -66,8 +67,7 @@ async def ask(app: App, tool: str, /, **arguments: Any) -> dict[str, Any]:
 
 async def bare_arguments(app: App, database: str) -> dict[str, Any]:
     """What asyncpg.connect needs to reach the same database as the same role."""
-    source, _ = source_of(app.settings)
-    address = await source.address()
+    address = await app.started.source.address()
     return {
         "host": address.host,
         "port": address.port,
