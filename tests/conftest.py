@@ -118,6 +118,21 @@ async def connect(
         connection.terminate()
 
 
+async def drop_database(admin: asyncpg.Connection, name: str) -> None:
+    """Drop a database, whoever is in it (FORCE fails where autovacuum is)."""
+    await admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        f" WHERE datname = '{name}' AND usename = current_user"
+    )
+    await admin.execute(f'DROP DATABASE IF EXISTS "{name}"')
+
+
+@pytest.fixture
+def drop() -> Callable[[asyncpg.Connection, str], Awaitable[None]]:
+    """Drop a database that a test has made."""
+    return drop_database
+
+
 @pytest.fixture
 async def settings(
     server: Settings, connect: Callable[[str], Awaitable[asyncpg.Connection]]
@@ -133,9 +148,9 @@ async def settings(
         listing = await connect(registry)
         if await listing.fetchval("SELECT to_regclass('public.projects') IS NOT NULL"):
             for row in await listing.fetch("SELECT database_name FROM projects"):
-                await admin.execute(f'DROP DATABASE IF EXISTS "{row[0]}" WITH (FORCE)')
+                await drop_database(admin, row[0])
                 await admin.execute(f'DROP ROLE IF EXISTS "{row[0]}"')
-        await admin.execute(f'DROP DATABASE "{registry}" WITH (FORCE)')
+        await drop_database(admin, registry)
 
 
 @pytest.fixture

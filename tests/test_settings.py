@@ -22,8 +22,8 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path)
 
 
 def test_the_file_is_looked_for_in_the_home_that_a_flag_names(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text("pool_budget = 7\n")
-    assert load_settings({"home": str(tmp_path)}, {}).pool_budget == 7
+    (tmp_path / "config.toml").write_text("pool_budget = 9\n")
+    assert load_settings({"home": str(tmp_path)}, {}).pool_budget == 9
 
 
 def test_a_home_with_a_tilde_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -37,6 +37,8 @@ def test_a_home_with_a_tilde_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_p
         ({"UNDERCROFT_PORT": "many"}, "UNDERCROFT_PORT"),
         ({"UNDERCROFT_READ_ONLY": "perhaps"}, "UNDERCROFT_READ_ONLY"),
         ({"UNDERCROFT_TRANSPORT": "carrier-pigeon"}, "UNDERCROFT_TRANSPORT"),
+        ({"UNDERCROFT_POOL_BUDGET": "3"}, "at least 8"),
+        ({"UNDERCROFT_CALL_TIMEOUT": "-1"}, "at least 0"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_by_name(

@@ -24,9 +24,9 @@ def default_home() -> Path:
     return Path(platformdirs.user_data_dir("undercroft", appauthor=False))
 
 
-def setting(text: str, *, default: Any, secret: bool = False) -> Any:
+def setting(text: str, *, default: Any, secret: bool = False, at_least: float = 0) -> Any:
     """A field of Settings with its line for the README and `doctor`."""
-    return field(default=default, metadata={"help": text, "secret": secret})
+    return field(default=default, metadata={"help": text, "secret": secret, "at_least": at_least})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +77,17 @@ class Settings:
         "json, pretty, or auto: pretty on a terminal.", default="auto"
     )
 
-    pool_budget: int = setting("Connections over all pools of this process.", default=20)
+    pool_budget: int = setting(
+        "Connections over all pools of this process.", default=20, at_least=8
+    )
     registry_pool_min: int = setting("Registry connections kept open.", default=2)
-    registry_pool_max: int = setting("Registry connections at most.", default=10)
+    registry_pool_max: int = setting("Registry connections at most.", default=10, at_least=3)
     registry_pool_idle: float = setting(
         "Registry connections idle longer are closed.", default=300.0
     )
     registry_command_timeout: float = setting("Deadline of one registry statement.", default=60.0)
     project_pool_min: int = setting("Connections kept open to a project in use.", default=1)
-    project_pool_max: int = setting("Connections to one project at most.", default=5)
+    project_pool_max: int = setting("Connections to one project at most.", default=5, at_least=2)
     project_pool_idle: float = setting("Project connections idle longer are closed.", default=600.0)
     project_command_timeout: float = setting("Deadline of one project statement.", default=120.0)
     pool_max_queries: int = setting(
@@ -148,13 +150,17 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _parse(name: str, raw: Any, origin: str) -> Any:
-    kind: Any = next((f.type for f in fields() if f.name == name), None)
-    if kind is None:
+    chosen = next((f for f in fields() if f.name == name), None)
+    if chosen is None:
         raise InvalidInput(f"There is no setting {name!r}.")
+    kind: Any = chosen.type
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)
         value = adapter.validate_python(raw)
     except ValidationError as error:
         reason = error.errors(include_input=False, include_url=False)[0]["msg"]
         raise InvalidInput(f"{origin} does not fit the setting {name}: {reason}.") from None
+    lowest = chosen.metadata.get("at_least", 0)
+    if kind in (int, float) and value < lowest:
+        raise InvalidInput(f"{origin} is too low for the setting {name}: at least {lowest}.")
     return value.expanduser() if isinstance(value, Path) else value

@@ -117,7 +117,12 @@ def test_doctor_finds_a_whole_installation_and_masks_secrets(cli: Run) -> None:
     assert "pgvector" in done.stdout
     assert "hunter2" not in done.stdout + done.stderr
     body = json.loads(cli("doctor", "--json").stdout)
-    assert all(finding["verdict"] == "ok" for finding in body["findings"]), body["findings"]
+    other = [finding for finding in body["findings"] if finding["verdict"] != "ok"]
+    # The tests' own server does not wait for the disk, and the doctor sees that.
+    assert [(finding["what"], finding["verdict"]) for finding in other] in (
+        [],
+        [("durability", "warning")],
+    )
 
 
 def test_doctor_says_what_is_wrong_when_no_server_answers(cli: Run) -> None:

@@ -44,7 +44,9 @@ async def admin(connect: Connect, server: Settings) -> asyncpg.Connection:
 
 
 @pytest.fixture
-async def new_database(admin: asyncpg.Connection) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+async def new_database(
+    admin: asyncpg.Connection, drop: Callable[[asyncpg.Connection, str], Awaitable[None]]
+) -> AsyncIterator[Callable[[], Awaitable[str]]]:
     """Make empty databases, dropped after the test."""
     made: list[str] = []
 
@@ -56,7 +58,7 @@ async def new_database(admin: asyncpg.Connection) -> AsyncIterator[Callable[[], 
 
     yield make
     for name in made:
-        await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await drop(admin, name)
 
 
 @pytest.fixture
@@ -152,14 +154,19 @@ class Desk:
         return [row[0] for row in await self.outside.fetch("SELECT text FROM note ORDER BY text")]
 
     async def kill(self, condition: str = "true") -> int:
-        """End the pool's sessions from outside; how many there were."""
+        """End the pool's sessions from outside, and see them gone; how many there were."""
         await self.sessions.now()
-        count: int = await self.outside.fetchval(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        ended = await self.outside.fetch(
+            "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity "
             f"WHERE datname = $1 AND pid <> pg_backend_pid() AND {condition}",
             self.name,
         )
-        return count
+        pids = [row["pid"] for row in ended]
+        left = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1::int[])"
+        async with asyncio.timeout(20):
+            while await self.outside.fetchval(left, pids):
+                await asyncio.sleep(0.005)
+        return len(pids)
 
 
 @pytest.fixture

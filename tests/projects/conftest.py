@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+Drop = Callable[[asyncpg.Connection, str], Awaitable[None]]
 Forks = Callable[..., Awaitable[list[dict[str, Any]]]]
 
 
@@ -37,7 +38,7 @@ async def run(order: dict[str, Any]) -> list[dict[str, Any]]:
     return answer
 
 
-async def clear(admin: asyncpg.Connection, prefix: str, registry: str) -> None:
+async def clear(admin: asyncpg.Connection, drop: Drop, prefix: str, registry: str) -> None:
     """Drop the databases and roles that the forks made."""
     for row in await admin.fetch(
         "SELECT datname FROM pg_database WHERE starts_with(datname, $1) "
@@ -46,7 +47,7 @@ async def clear(admin: asyncpg.Connection, prefix: str, registry: str) -> None:
         f"undercroft_template_{prefix}",
         f"{registry}_",
     ):
-        await admin.execute(f'DROP DATABASE "{row[0]}" WITH (FORCE)')
+        await drop(admin, row[0])
     for row in await admin.fetch(
         "SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1)", f"project_{prefix}"
     ):
@@ -54,7 +55,7 @@ async def clear(admin: asyncpg.Connection, prefix: str, registry: str) -> None:
 
 
 @pytest.fixture
-async def forks(settings, connect) -> AsyncIterator[Forks]:
+async def forks(settings, connect, drop: Drop) -> AsyncIterator[Forks]:
     """Run `forks.py` with an order; its answer."""
     prefix = f"f{settings.registry_database[-8:]}_"
 
@@ -69,4 +70,4 @@ async def forks(settings, connect) -> AsyncIterator[Forks]:
         return await run(order)
 
     yield forks
-    await clear(await connect("postgres"), prefix, settings.registry_database)
+    await clear(await connect("postgres"), drop, prefix, settings.registry_database)

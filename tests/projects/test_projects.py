@@ -213,7 +213,7 @@ async def test_a_project_left_half_made_is_finished(app, projects, project_name)
 
 
 async def test_two_registries_on_one_server_never_share_a_projects_database(
-    app: App, project: str, settings: Settings
+    app: App, project: str, settings: Settings, connect, drop
 ) -> None:
     other = replace(settings, registry_database=f"{settings.registry_database}_b")
     async with open_app(other) as neighbour:
@@ -231,14 +231,11 @@ async def test_two_registries_on_one_server_never_share_a_projects_database(
             await projects.get(project)
     database = (await app.open(project)).database
     assert database.name == f"project_{project}"
-    async with open_app(settings) as again:
-        await (await again.registry()).execute_text(
-            f'DROP DATABASE "{other.registry_database}" WITH (FORCE)'
-        )
+    await drop(await connect("postgres"), other.registry_database)
 
 
 async def test_two_registries_that_start_together_share_one_template(
-    settings: Settings, connect, project_name: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, connect, drop, project_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unique = f"undercroft_template_{project_name}"
 
@@ -258,6 +255,6 @@ async def test_two_registries_that_start_together_share_one_template(
     finally:
         admin = await connect("postgres")
         for name in (*(f"project_{project_name}_{n}" for n in range(3)), unique, *registries):
-            await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            await drop(admin, name)
         for n in range(3):
             await admin.execute(f'DROP ROLE IF EXISTS "project_{project_name}_{n}"')

@@ -147,9 +147,7 @@ class Provisioner:
             found = await self._describe(building, template)
             if found["has_template"]:
                 return
-            await self._registry.execute_text(
-                f"DROP DATABASE IF EXISTS {quote_ident(building)} WITH (FORCE)"
-            )
+            await self._drop(building)
             await self._registry.execute_text(f"CREATE DATABASE {quote_ident(building)}")
             await self._schema.fill(building)
             await self._pools.forget(building)
@@ -201,11 +199,14 @@ class Provisioner:
         found = await self._describe(database, database)
         if found["mark"] not in (None, self._mark):
             raise foreign(database)
-        await self._registry.execute_text(
-            f"DROP DATABASE IF EXISTS {quote_ident(database)} WITH (FORCE)"
-        )
+        await self._drop(database)
         if found["has_owner_role"]:
             await self._registry.execute_text(f"DROP ROLE {quote_ident(database)}")
+
+    async def _drop(self, database: str) -> None:
+        """Not WITH (FORCE): that fails on an autovacuum worker, which a plain DROP sends away."""
+        await self._registry.fetch_value(SQL.end_sessions, database)
+        await self._registry.execute_text(f"DROP DATABASE IF EXISTS {quote_ident(database)}")
 
     async def reconcile(self) -> None:
         """Finish what a crash has left half-way; one broken project does not stop the others."""
