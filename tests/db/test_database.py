@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from undercroft.db.database import Database
-from undercroft.errors import (
+from undercroft.errors import LimitReached, (
     Conflict,
     InvalidInput,
     OutcomeUnknown,
@@ -142,19 +142,29 @@ async def test_a_connection_lost_during_commit_leaves_doubt(desk) -> None:
         await task
 
 
-async def test_a_statement_over_its_deadline_ends_and_so_does_its_session(
+async def test_a_statement_over_its_deadline_is_stopped_and_nothing_of_it_stays(
     desk, limits, query
 ) -> None:
     pool = desk.pools.pool(desk.name + "_", limits)
     pool.database, pool.limits = desk.name, replace(limits, command_timeout=0.05)
     hasty = Database(pool)
-    with pytest.raises(Unavailable):
+    with pytest.raises(LimitReached):
         await hasty.fetch_text("SELECT pg_sleep(60)")
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(LimitReached):
         await hasty.execute(query("INSERT INTO note (text) SELECT 'a' FROM pg_sleep(60)"))
     await desk.sessions.until(0, "query LIKE '%pg_sleep(60)%'")
     assert await desk.notes() == []
-    assert desk.pools.budget.used == 0
+    assert (pool.size, pool.idle) == (1, 1)
+
+
+async def test_a_session_of_its_own_has_a_deadline_of_its_own(desk, limits) -> None:
+    pool = desk.pools.pool(desk.name + "_", limits)
+    pool.database, pool.limits = desk.name, replace(limits, command_timeout=0.05)
+    hasty = Database(pool)
+    async with hasty.session(30) as session:
+        await session.execute_text("SELECT pg_sleep(0.2)")
+    with pytest.raises(LimitReached):
+        await hasty.fetch_text("SELECT pg_sleep(0.2)")
 
 
 async def test_a_plan_that_outlived_its_table_is_made_anew(desk, query) -> None:

@@ -85,7 +85,8 @@ class App:
 
     async def open(self, name: str, folder: Path | None = None) -> OpenProject:
         """The named project, or the one whose root contains the folder."""
-        found, database = await (await self.ground()).finder.find(name, folder)
+        ground = self._ground or await self.ground()
+        found, database = await ground.finder.find(name, folder)
         return OpenProject(name=found, database=database)
 
     async def entities(self, project: str, actor: str = "python") -> Entities:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,18 +51,17 @@ class Database:
         """The one instance of `kind` that lives as long as this database stays open."""
         return self._pool.cached(kind)
 
-    async def fetch(self, query: Query, *args: Any) -> list[asyncpg.Record]:
+    def fetch(self, query: Query, *args: Any) -> Coroutine[Any, Any, list[asyncpg.Record]]:
         """All rows."""
-        rows: list[asyncpg.Record] = await self._run("fetch", query, args)
-        return rows
+        return self._run("fetch", query, args)
 
-    async def fetch_row(self, query: Query, *args: Any) -> asyncpg.Record | None:
+    def fetch_row(self, query: Query, *args: Any) -> Coroutine[Any, Any, asyncpg.Record | None]:
         """The first row, or None."""
-        return await self._run("fetchrow", query, args)
+        return self._run("fetchrow", query, args)
 
-    async def fetch_value(self, query: Query, *args: Any) -> Any:
+    def fetch_value(self, query: Query, *args: Any) -> Coroutine[Any, Any, Any]:
         """The first column of the first row, or None."""
-        return await self._run("fetchval", query, args)
+        return self._run("fetchval", query, args)
 
     async def execute(self, query: Query, *args: Any) -> int:
         """Run for its effect; the number of rows it touched."""
@@ -112,7 +111,13 @@ class Database:
         Each statement has `timeout` seconds in place of the pool's deadline.
         """
         async with self._pool.connection() as connection:
-            yield Database(self._pool, actor=self.actor, connection=connection, timeout=timeout)
+            session = Database(self._pool, actor=self.actor, connection=connection, timeout=timeout)
+            await session.execute_text(f"SET statement_timeout = {round(timeout * 1000)}")
+            try:
+                yield session
+            finally:
+                if not connection.is_closed():
+                    await session.execute_text("RESET statement_timeout")
 
     @asynccontextmanager
     async def _savepoint(self, connection: asyncpg.Connection) -> AsyncIterator[None]:
@@ -130,7 +135,10 @@ class Database:
         if self._connection is not None:
             return await self._bound(method, query, args)
         try:
-            return await self._pooled(method, query, args)
+            if self._pool.behind_pooler:
+                return await self._pooled(method, query, args)
+            async with self._pool.connection() as connection:
+                return await getattr(connection, method)(query.text, *args)
         except DRIVER_ERRORS as error:
             if stale_plan(error):
                 self._pool.expire()

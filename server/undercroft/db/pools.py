@@ -43,6 +43,22 @@ class _Held:
     uses: int = 0
 
 
+class Lease:
+    """A connection on loan; written out, since every statement passes here."""
+
+    __slots__ = ("_held", "_pool")
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def __aenter__(self) -> asyncpg.Connection:
+        self._held = self._pool.take_idle() or await self._pool.acquire()
+        return self._held.connection
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._pool.hand_back(self._held, error)
+
+
 class Pool:
     """The connections to one database."""
 
@@ -85,36 +101,36 @@ class Pool:
         while self._idle:
             self.close_idle()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection for the length of the block.
+    def connection(self) -> Lease:
+        """A connection for the length of an `async with` block.
 
         Raises:
             LimitReached: None came free within the deadline.
             Unavailable: PostgreSQL does not answer.
 
         """
-        held = await self._acquire()
-        try:
-            yield held.connection
-        except BaseException as error:
-            if _spoils(error):
-                self._retire(held)
-            else:
-                self._release(held)
-            raise
+        return Lease(self)
+
+    def hand_back(self, held: _Held, error: BaseException | None) -> None:
+        """Take a connection back, as the block that used it has ended."""
+        if error is not None and _spoils(error):
+            self._retire(held)
         else:
             self._release(held)
 
-    async def _acquire(self) -> _Held:
-        self.last_used = self._budget.clock()
-        if self._closing:
-            raise Unavailable("The server is shutting down.")
+    def take_idle(self) -> _Held | None:
+        """Take an idle connection if there is one; the lease gives it back."""
         while self._idle:
             held = self._idle.pop()
             if not held.connection.is_closed():
                 return held
             self._forget()
+        return None
+
+    async def acquire(self) -> _Held:
+        """Open a connection, or wait for one; the lease gives it back."""
+        if self._closing:
+            raise Unavailable("The server is shutting down.")
         if self.may_grow() and self._budget.take(self):
             return await self._open()
         got = await self._wait()
@@ -188,7 +204,8 @@ class Pool:
         held.uses += 1
         worn = held.uses >= self.limits.max_queries or held.generation != self._generation
         spent = worn or connection.is_closed() or connection.is_in_transaction()
-        if spent or self._closing or self._budget.rival(self, held.opened):
+        scarce = self._budget.used >= self._budget.limit
+        if spent or self._closing or (scarce and self._budget.rival(self, held.opened)):
             self._retire(held)
         else:
             self._keep(held)

@@ -7,6 +7,7 @@ entry that turns out wrong (a rolled-back write, a restored backup) costs one mo
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 MAX_RECORDS = 2_000
@@ -14,14 +15,13 @@ MAX_TEXT = 16 * 1024
 """Characters of a body worth keeping: at most 32 million in all."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recent:
-    """A record in one version."""
+class Recent(NamedTuple):
+    """A record in one version; a tuple, since every read makes one."""
 
     type: str
     version: int
     updated_at: datetime
-    text: str = field(repr=False)
+    text: str
     """Its data as JSON text."""
 
 

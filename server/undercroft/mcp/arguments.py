@@ -19,6 +19,7 @@ MAX_BYTES = 1_000_000
 SHOWN = 64
 """Depth and size in JSON of one call's arguments; how many characters of a name are repeated."""
 
+_SIMPLE = re.compile(r"[A-Za-z0-9_-]{0,64}", re.ASCII)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
@@ -65,6 +66,13 @@ def refuse_unstorable(value: Any) -> None:
         raise _too_deep()
 
 
+def _plain(value: Any) -> bool:
+    """Whether a value needs no closer look: an id, a name, a truth."""
+    if type(value) is str:
+        return _SIMPLE.fullmatch(value) is not None
+    return value is True or value is False
+
+
 def _has_unfit_number(text: bytes) -> bool:
     """By substrings, with every digit as a zero: a pattern takes 15 times as long."""
     digits = text.translate(_AS_ZERO)
@@ -94,13 +102,14 @@ def check(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
         InvalidInput: One is unknown, missing or of the wrong kind.
 
     """
-    refuse_unstorable(dict(given))
-    unfolded = {
-        name: _unfold(model, name, value) if isinstance(value, str) else value
-        for name, value in given.items()
-    }
+    if not all(map(_plain, given.values())):
+        refuse_unstorable(dict(given))
+        given = {
+            name: _unfold(model, name, value) if isinstance(value, str) else value
+            for name, value in given.items()
+        }
     try:
-        checked = model.model_validate(unfolded)
+        checked = model.model_validate(given)
     except ValidationError as error:
         raise _complaint(error, model) from None
     return dict(vars(checked))

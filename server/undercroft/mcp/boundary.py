@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -27,6 +28,7 @@ from undercroft.errors import (
 )
 from undercroft.mcp.arguments import check, nearest
 from undercroft.mcp.call import Caller, Directory, Outcome
+from undercroft.mcp.deadline import Deadline
 from undercroft.mcp.results import as_object, refuse_oversize
 from undercroft.mcp.toolset import Catalog, Tool
 
@@ -66,12 +68,18 @@ class Boundary:
     closing: bool = False
     """Whether the server is about to end and takes no further calls."""
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _deadline: Deadline = field(init=False, repr=False)
     _log: Any = field(default_factory=log.bind, repr=False)
     """Bound once: binding anew costs as much as the rest of a line."""
+    _prefix: str = field(default_factory=lambda: os.urandom(5).hex(), repr=False)
+    _numbers: Iterator[int] = field(default_factory=count, repr=False)
+
+    def __post_init__(self) -> None:
+        self._deadline = Deadline(self.timeout)
 
     async def call(self, name: str, arguments: Mapping[str, Any], caller: Caller) -> Outcome:
         """Run a tool; never raises but for cancellation."""
-        call_id = os.urandom(8).hex()
+        call_id = f"{self._prefix}{next(self._numbers):06x}"
         started = time.perf_counter()
         self.in_flight += 1
         call: _Call | None = None
@@ -114,12 +122,16 @@ class Boundary:
         return _Call(id=call_id, tool=tool, caller=caller, arguments=checked, key=key)
 
     async def _run(self, call: _Call) -> Outcome:
+        task = self._deadline.begin()
         try:
-            async with asyncio.timeout(self.timeout):
-                body = await self._work(call)
-        except TimeoutError:
+            body = await self._work(call)
+        except asyncio.CancelledError:
+            if not self._deadline.passed(task):
+                raise
             late = f"{call.tool.name} did not finish within {self.timeout:g} s."
             raise OutcomeUnknown(late) if call.tool.writes else Unavailable(late) from None
+        finally:
+            self._deadline.end(task)
         if call.project is not None:
             body = {"project": call.project, **body}
         text = to_json(body).decode()
@@ -156,11 +168,9 @@ class Boundary:
 
     async def _invoke(self, call: _Call, database: Database) -> dict[str, Any]:
         service = self.services[call.tool.service](database)
-        extra = {
-            name: call.caller if kind is Caller else call.caller.progress
-            for name, kind in call.tool.injected.items()
-        }
-        return as_object(await call.tool.body(service, **call.arguments, **extra))
+        for name, kind in call.tool.injected.items():
+            call.arguments[name] = call.caller if kind is Caller else call.caller.progress
+        return as_object(await call.tool.body(service, **call.arguments))
 
     def _finish(  # noqa: PLR0913, PLR0917 - the parts of one log line
         self,
@@ -174,6 +184,21 @@ class Boundary:
         self.in_flight -= 1
         if self.in_flight == 0:
             self._idle.set()
+        seconds = time.perf_counter() - started
+        # After the answer: nobody should wait for a line to be written.
+        asyncio.get_running_loop().call_soon(
+            self._tell, call_id, name, call, caller, failure, seconds
+        )
+
+    def _tell(  # noqa: PLR0913, PLR0917 - the parts of one log line
+        self,
+        call_id: str,
+        name: str,
+        call: _Call | None,
+        caller: Caller,
+        failure: UndercroftError | None,
+        seconds: float,
+    ) -> None:
         self._log.info(
             "call",
             call_id=call_id,
@@ -182,7 +207,7 @@ class Boundary:
             actor=caller.actor,
             transport=caller.transport,
             outcome=failure.code if failure else "ok",
-            ms=round((time.perf_counter() - started) * 1000, 2),
+            ms=round(seconds * 1000, 2),
         )
 
     def refuse(self) -> None:

@@ -20,12 +20,7 @@ _WRITABLE = frozenset({str, int, float, bool, type(None), dict, UUID, datetime})
 """Types that `to_json` takes as they are, seen without a call."""
 
 
-@lru_cache(maxsize=256)
-def _fields(kind: type) -> tuple[str, ...] | None:
-    """The fields of a value object; None for every other type."""
-    if not dataclasses.is_dataclass(kind):
-        return None
-    return tuple(one.name for one in dataclasses.fields(kind))
+_is_value_object = lru_cache(maxsize=256)(dataclasses.is_dataclass)
 
 
 def plain(value: Any) -> Any:
@@ -33,12 +28,11 @@ def plain(value: Any) -> Any:
 
     A value object's absent fields are left out, a record's own nulls stay.
     """
-    names = _fields(value.__class__)
-    if names is not None:
+    if _is_value_object(value.__class__):
         return {
             name: item if type(item) in _WRITABLE else plain(item)
-            for name in names
-            if (item := getattr(value, name)) is not None
+            for name, item in vars(value).items()
+            if item is not None
         }
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
