@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from undercroft.db.database import Database
-from undercroft.errors import LimitReached, (
+from undercroft.errors import (
     Conflict,
     InvalidInput,
+    LimitReached,
     OutcomeUnknown,
     Unavailable,
     UndercroftError,
