@@ -146,6 +146,7 @@ async def test_a_connection_lost_during_commit_leaves_doubt(desk) -> None:
 async def test_a_statement_over_its_deadline_is_stopped_and_nothing_of_it_stays(
     desk, limits, query
 ) -> None:
+    await desk.database.fetch_text("SELECT 1")  # the first connection looks for a pooler
     pool = desk.pools.pool(desk.name + "_", limits)
     pool.database, pool.limits = desk.name, replace(limits, command_timeout=0.05)
     hasty = Database(pool)
@@ -159,6 +160,7 @@ async def test_a_statement_over_its_deadline_is_stopped_and_nothing_of_it_stays(
 
 
 async def test_a_session_of_its_own_has_a_deadline_of_its_own(desk, limits) -> None:
+    await desk.database.fetch_text("SELECT 1")  # the first connection looks for a pooler
     pool = desk.pools.pool(desk.name + "_", limits)
     pool.database, pool.limits = desk.name, replace(limits, command_timeout=0.05)
     hasty = Database(pool)
