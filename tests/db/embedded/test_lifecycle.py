@@ -242,6 +242,23 @@ async def test_a_kept_server_outlives_its_users_until_it_is_stopped(home: Path) 
     assert not await source.stop()
 
 
+def test_a_server_whose_folder_is_gone_does_not_run_for_ever(home: Path) -> None:
+    source = EmbeddedPostgres(home, keeper_interval=0.05)
+
+    async def begin() -> int:
+        await source.address()
+        return (await source.status()).pid or 0
+
+    pid = asyncio.run(begin())
+    elsewhere = home.with_name(f"{home.name}-moved")
+    home.rename(elsewhere)
+    try:
+        until(lambda: not works(pid))
+    finally:
+        elsewhere.rename(home)
+        asyncio.run(source.close())
+
+
 async def test_stop_names_those_who_use_it_and_obeys_only_force(spawn: Spawn, home: Path) -> None:
     user = spawn(home)
     pid = user.said()["pid"]

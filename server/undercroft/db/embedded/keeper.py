@@ -15,7 +15,7 @@ import os
 import select
 import signal
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 
 def main() -> None:
@@ -78,20 +78,31 @@ def _watch(postmaster: int, order: dict[str, Any], wakeup: int) -> None:
 
 def _stop_if_deserted(postmaster: int, order: dict[str, Any], before: int) -> bool:
     """Whether nobody uses the server; the second time in a row it is stopped."""
+    if not os.access(order["start_lock"], os.F_OK):
+        # The folder was deleted: nobody can ever join again.
+        if before:
+            _stop(postmaster, order)
+        return True
     start = _lock(order["start_lock"])
     if start is None:
         return False
     users = _lock(order["users_lock"])
     deserted = users is not None and _is_ready(order) and not os.access(order["keep"], os.F_OK)
     if deserted and before:
-        os.kill(postmaster, signal.SIGINT)
-        os.waitpid(postmaster, 0)
-        _remove(order["clear_away"])
-        sys.exit()
+        _stop(postmaster, order)
     for descriptor in (users, start):
         if descriptor is not None:
             os.close(descriptor)
     return deserted
+
+
+def _stop(postmaster: int, order: dict[str, Any]) -> NoReturn:
+    """End the server in good order, or at once where its data is gone, and then ourselves."""
+    whole = os.access(order["pid_file"], os.F_OK)
+    os.kill(postmaster, signal.SIGINT if whole else signal.SIGQUIT)
+    os.waitpid(postmaster, 0)
+    _remove(order["clear_away"])
+    sys.exit()
 
 
 def _remove(folder: str) -> None:
