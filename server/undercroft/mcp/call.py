@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from undercroft.progress import Progress, silent
 
@@ -24,20 +24,18 @@ class Caller:
     transport: str = "python"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a call came to; `body` is a JSON object either way."""
+class Outcome(NamedTuple):
+    """What a call came to; `body` is a JSON object either way. A tuple: each call makes one."""
 
     body: dict[str, Any]
-    text: str = field(repr=False)
+    text: str
     """The same as compact JSON, serialised once."""
     failed: bool = False
     project: str | None = None
     wrote: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenProject:
+class OpenProject(NamedTuple):
     """A project ready for work."""
 
     name: str
