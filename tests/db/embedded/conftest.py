@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from undercroft.db.embedded import EmbeddedPostgres
+from undercroft.db import embedded
 from undercroft.db.source import ServerAddress
 
 SERVER = os.pathsep.join(
@@ -53,6 +53,25 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+OPENED: list["EmbeddedPostgres"] = []
+
+
+class EmbeddedPostgres(embedded.EmbeddedPostgres):
+    """The real thing; one that a failed test leaves open is closed before the next test."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        OPENED.append(self)
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Close what a test opened: its lock would make every later test fail as well."""
+    yield
+    while OPENED:
+        asyncio.run(OPENED.pop().close())
 
 
 class UserProcess:
@@ -223,6 +242,7 @@ def prepared() -> Iterator[Path]:
         await source.close()
 
     asyncio.run(make())
+    OPENED.clear()
     yield home
     remove(home)
     shutil.rmtree(folder, ignore_errors=True)

@@ -8,10 +8,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from undercroft.db.embedded import EmbeddedPostgres
 from undercroft.db.source import ServerAddress
 
-from .conftest import connect, session
+from .conftest import EmbeddedPostgres, connect, session
 
 EXTENSIONS = {"vector", "pg_trgm", "btree_gin", "btree_gist", "citext", "unaccent"}
 SETTINGS = {

@@ -11,11 +11,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from undercroft.db.embedded import EmbeddedPostgres
 from undercroft.errors import Conflict
 
 from .conftest import (
     SERVER,
+    EmbeddedPostgres,
     Spawn,
     children_of,
     environment_of,
@@ -141,6 +141,9 @@ async def test_a_killed_backend_is_waited_for_until_recovery_is_over(home: Path)
     async with session(address) as connection:
         pid = await connection.fetchval("select pg_backend_pid()")
         os.kill(pid, signal.SIGKILL)
+        # From this line on the postmaster refuses newcomers until its recovery is over.
+        log = (await source.logs())[-1]
+        until(lambda: "terminating any other active" in log.read_text())
         await source.recover()
         async with session(address) as after:
             assert await after.fetchval("select 1") == 1

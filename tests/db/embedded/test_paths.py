@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from undercroft.db.embedded import EmbeddedPostgres
 from undercroft.db.embedded.account import Account, account_for
 from undercroft.db.embedded.layout import LONGEST_SOCKET_FOLDER, digest, prepare, socket_folder
 
-from .conftest import Spawn, copied, remove, session
+from .conftest import EmbeddedPostgres, Spawn, copied, remove, session
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 

@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from undercroft.db.embedded import EmbeddedPostgres
 from undercroft.db.embedded.account import account_for
 from undercroft.errors import InvalidInput, Unavailable
 
-from .conftest import children_of, parent_of, session, talking, until, works
+from .conftest import EmbeddedPostgres, children_of, parent_of, session, talking, until, works
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

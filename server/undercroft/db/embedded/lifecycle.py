@@ -95,7 +95,7 @@ class Lifecycle:
 
     def leave(self) -> None:
         """Stop using the server. The last one to leave stops it, unless it shall be kept."""
-        if not self._places.users.held:
+        if self._places_once is None or not self._places.users.held:
             return
         try:
             with self._turn(STOP_PATIENCE) as layout:
