@@ -39,10 +39,15 @@ class Turns:
 
     def __post_init__(self) -> None:
         self._next = cycle(self.ids)
+        self.names = {entity: str(entity) for entity in self.ids}
 
     def read(self) -> UUID:
         """A record to read."""
         return next(self._next)
+
+    def named(self) -> str:
+        """The same, as a client names it."""
+        return self.names[next(self._next)]
 
     def change(self) -> tuple[UUID, int]:
         """A record to change, and the version that it has now."""
@@ -62,7 +67,7 @@ class Ours:
 
     async def get(self) -> None:
         """Read a record."""
-        await ask(self.app, "get_entity", project=self.project, id=str(self.turns.read()))
+        await ask(self.app, "get_entity", project=self.project, id=self.turns.named())
 
     async def create(self) -> None:
         """Store a record."""

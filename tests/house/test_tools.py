@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from pydantic import ValidationError
 
 from undercroft.app.app import TOOLSETS
 from undercroft.mcp.server import INSTRUCTIONS, describe, tokens
@@ -61,7 +62,8 @@ def test_every_tool_takes_what_the_boundary_serves(tool: Tool) -> None:
     properties = tool.input_schema["properties"]
     assert ("idempotency_key" in properties) is tool.writes
     assert ("project" in properties) is (tool.scope == "project")
-    assert tool.arguments.model_config["extra"] == "forbid"
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        tool.validator.validate_python({"no_such_argument": 1})
 
 
 def test_read_only_leaves_only_what_reads() -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from undercroft.entities.service import Entities
 from undercroft.entities.tools import tools as entity_tools
 from undercroft.mcp.boundary import Boundary
-from undercroft.mcp.call import OpenProject
 from undercroft.mcp.toolset import Toolset, choose
 from undercroft.projects.service import Projects
 from undercroft.projects.tools import tools as project_tools
@@ -19,6 +18,7 @@ from undercroft.projects.tools import tools as project_tools
 if TYPE_CHECKING:
     from undercroft.app.ground import Ground
     from undercroft.db.database import Database
+    from undercroft.mcp.call import OpenProject
     from undercroft.settings import Settings
 
 TOOLSETS: tuple[Toolset, ...] = (project_tools, entity_tools)
@@ -83,11 +83,13 @@ class App:
         """The registry, started and migrated."""
         return (await self.ground()).registry
 
+    def opened(self, name: str) -> OpenProject | None:
+        """The named project if it is open already."""
+        return self._ground.finder.opened(name) if self._ground else None
+
     async def open(self, name: str, folder: Path | None = None) -> OpenProject:
         """The named project, or the one whose root contains the folder."""
-        ground = self._ground or await self.ground()
-        found, database = await ground.finder.find(name, folder)
-        return OpenProject(name=found, database=database)
+        return await (await self.ground()).finder.find(name, folder)
 
     async def entities(self, project: str, actor: str = "python") -> Entities:
         """The entities room of a project, for a Python program."""

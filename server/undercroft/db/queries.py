@@ -46,12 +46,11 @@ class Queries:
                 raise ValueError(f"{origin} names {head[1]} twice")
             text = source[head.end() : end].strip().rstrip(";").rstrip()
             self._by_name[head[1]] = make_query(head[1], text)
+        # True attributes: what Python asks of `__getattr__` takes ten times as long.
+        vars(self).update(self._by_name)
 
     def __getattr__(self, name: str) -> Query:
-        try:
-            return self._by_name[name]
-        except KeyError:
-            raise AttributeError(f"{self._origin} has no block {name}") from None
+        raise AttributeError(f"{self._origin} has no block {name}")
 
     def __iter__(self) -> Iterator[Query]:
         return iter(self._by_name.values())

@@ -27,7 +27,7 @@ class Recent(NamedTuple):
 
 @dataclass(kw_only=True)
 class RecentRecords:
-    """The least recently used make room for new ones."""
+    """Those that were changed or first read the longest ago make room for new ones."""
 
     _records: OrderedDict[UUID, Recent] = field(default_factory=OrderedDict)
 
@@ -36,9 +36,11 @@ class RecentRecords:
         return self._records.get(entity)
 
     def keep(self, entity: UUID, recent: Recent) -> None:
-        """Remember a version, unless a newer one is known."""
+        """Remember a version, unless the same or a newer one is known."""
         known = self._records.get(entity)
-        if len(recent.text) > MAX_TEXT or (known and known.version > recent.version):
+        if known and (known.version, known.updated_at) >= (recent.version, recent.updated_at):
+            return
+        if len(recent.text) > MAX_TEXT:
             return
         self._records[entity] = recent
         self._records.move_to_end(entity)

@@ -103,7 +103,7 @@ class Entities:
         if row is None or (row["deleted_at"] is not None and not include_deleted):
             raise why_not(entity, row)
         if row["deleted_at"] is None:
-            self._recent.keep(entity, base_from(row))
+            self._recent.keep(row["id"], base_from(row))
         record = record_from(row)
         if not fields:
             return record

@@ -7,12 +7,15 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from undercroft.errors import InvalidInput, LimitReached
+
+if TYPE_CHECKING:
+    from undercroft.mcp.toolset import Tool
 
 MAX_DEPTH = 64
 MAX_BYTES = 1_000_000
@@ -95,8 +98,8 @@ def _too_deep() -> LimitReached:
     )
 
 
-def check(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with their types, defaults filled in.
+def check(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with their types; those that were not given are absent.
 
     Raises:
         InvalidInput: One is unknown, missing or of the wrong kind.
@@ -105,21 +108,21 @@ def check(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
     if not all(map(_plain, given.values())):
         refuse_unstorable(dict(given))
         given = {
-            name: _unfold(model, name, value) if isinstance(value, str) else value
+            name: _unfold(tool, name, value) if isinstance(value, str) else value
             for name, value in given.items()
         }
     try:
-        checked = model.model_validate(given)
+        checked: dict[str, Any] = tool.validator.validator.validate_python(given)
     except ValidationError as error:
-        raise _complaint(error, model) from None
-    return dict(vars(checked))
+        raise _complaint(error, tool) from None
+    return checked
 
 
-def _unfold(model: type[BaseModel], name: str, value: str) -> Any:
+def _unfold(tool: Tool, name: str, value: str) -> Any:
     """Some clients send objects and lists as JSON text; no parameter of ours takes both."""
-    if not value.startswith(("{", "[")) or name not in model.model_fields:
+    if not value.startswith(("{", "[")) or name not in tool.arguments:
         return value
-    annotation = str(model.model_fields[name].annotation)
+    annotation = str(tool.arguments[name])
     if "str" in annotation.split("[", maxsplit=1)[0] or not (
         "dict" in annotation or "list" in annotation
     ):
@@ -132,7 +135,7 @@ def _unfold(model: type[BaseModel], name: str, value: str) -> Any:
     return parsed
 
 
-def _complaint(error: ValidationError, model: type[BaseModel]) -> InvalidInput:
+def _complaint(error: ValidationError, tool: Tool) -> InvalidInput:
     found = error.errors(include_input=False, include_url=False, include_context=False)
     # A misspelt name explains the one that is missing.
     unknown = (one for one in found if one["type"] == "extra_forbidden" and len(one["loc"]) == 1)
@@ -140,7 +143,7 @@ def _complaint(error: ValidationError, model: type[BaseModel]) -> InvalidInput:
     path = ".".join(str(part) for part in first["loc"][:6])
     if first["type"] == "extra_forbidden":
         return InvalidInput(
-            f"There is no argument {_short(path)}.", hint=nearest(path, model.model_fields)
+            f"There is no argument {_short(path)}.", hint=nearest(path, tool.arguments)
         )
     if first["type"] == "missing":
         return InvalidInput(f"The argument {_short(path)} is missing.")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from pydantic_core import from_json
+
 from undercroft.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -25,14 +27,18 @@ class Caller:
 
 
 class Outcome(NamedTuple):
-    """What a call came to; `body` is a JSON object either way. A tuple: each call makes one."""
+    """What a call came to, as JSON either way. A tuple: each call makes one."""
 
-    body: dict[str, Any]
     text: str
-    """The same as compact JSON, serialised once."""
+    """One compact JSON object."""
     failed: bool = False
     project: str | None = None
     wrote: bool = False
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The object that the text stands for, read anew each time."""
+        return dict(from_json(self.text))
 
 
 class OpenProject(NamedTuple):
@@ -47,6 +53,9 @@ class Directory(Protocol):
 
     async def registry(self) -> Database:
         """The registry, started and migrated."""
+
+    def opened(self, name: str) -> OpenProject | None:
+        """The named project if it is open already; most calls ask no more."""
 
     async def open(self, name: str, folder: Path | None) -> OpenProject:
         """The named project, or the one whose root contains the folder.

@@ -16,7 +16,7 @@ MAX_CHARACTERS = 40_000
 """Of a result's JSON text; clients cut or refuse more (Claude Code: 25,000 tokens)."""
 
 
-_WRITABLE = frozenset({str, int, float, bool, type(None), dict, UUID, datetime})
+_WRITABLE = frozenset({str, int, float, bool, type(None), dict, datetime})
 """Types that `to_json` takes as they are, seen without a call."""
 
 
@@ -28,6 +28,9 @@ def plain(value: Any) -> Any:
 
     A value object's absent fields are left out, a record's own nulls stay.
     """
+    if isinstance(value, UUID):
+        # The driver's own kind: `to_json` would ask twenty questions before it knows it.
+        return str(value)
     if _is_value_object(value.__class__):
         return {
             name: item if type(item) in _WRITABLE else plain(item)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from undercroft.db.queries import load_queries
 from undercroft.errors import Forbidden, InvalidInput, NotFound
+from undercroft.mcp.call import OpenProject
 from undercroft.projects.service import unknown_project
 
 if TYPE_CHECKING:
@@ -29,12 +30,16 @@ class ProjectFinder:
         self._registry = registry
         self._open_database = open_database
         self._pinned = pinned
-        self._open: dict[str, Database] = {}
-        self._opening: dict[str, asyncio.Task[Database]] = {}
+        self._open: dict[str, OpenProject] = {}
+        self._opening: dict[str, asyncio.Task[OpenProject]] = {}
         self._by_folder: dict[Path, tuple[float, str]] = {}
 
-    async def find(self, name: str, folder: Path | None) -> tuple[str, Database]:
-        """The project that is meant, and its database.
+    def opened(self, name: str) -> OpenProject | None:
+        """The project of that name, or the pinned one, if it is open already."""
+        return self._open.get(name or self._pinned)
+
+    async def find(self, name: str, folder: Path | None) -> OpenProject:
+        """The project that is meant.
 
         Raises:
             Forbidden: The server is pinned to another project.
@@ -45,14 +50,14 @@ class ProjectFinder:
         if self._pinned and name not in ("", self._pinned):
             raise Forbidden(f"This server serves only the project {self._pinned}.")
         name = name or self._pinned or await self._of_folder(folder)
-        return name, self._open.get(name) or await self._opened(name)
+        return self._open.get(name) or await self._opened(name)
 
     def forget(self, name: str) -> None:
         """Look the project up anew on its next use."""
         self._open.pop(name, None)
         self._by_folder.clear()
 
-    async def _opened(self, name: str) -> Database:
+    async def _opened(self, name: str) -> OpenProject:
         if name not in self._opening:
             task = asyncio.get_running_loop().create_task(self._look_up(name))
             task.add_done_callback(lambda _: self._opening.pop(name, None))
@@ -60,7 +65,7 @@ class ProjectFinder:
         # One caller's cancellation must not take the database from the others.
         return await asyncio.shield(self._opening[name])
 
-    async def _look_up(self, name: str) -> Database:
+    async def _look_up(self, name: str) -> OpenProject:
         row = await self._registry.fetch_row(SQL.get_project, name)
         if row is None:
             rows = await self._registry.fetch(SQL.list_names, "")
@@ -71,8 +76,9 @@ class ProjectFinder:
                 hint="restore_project brings an archived project back; create_project again "
                 "finishes one that is being created.",
             )
-        database = self._open[name] = await self._open_database(row["database_name"])
-        return database
+        database = await self._open_database(row["database_name"])
+        found = self._open[name] = OpenProject(name=name, database=database)
+        return found
 
     async def _of_folder(self, folder: Path | None) -> str:
         now = asyncio.get_running_loop().time()
