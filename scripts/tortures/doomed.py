@@ -1,7 +1,7 @@
-"""A migrating process that is killed at each of its statements: `python -m tortures.doomed HOME N`.
+"""`python -m tortures.doomed HOME N FAULT`: a migration that is killed at each of its statements.
 
 It forks for each run, so that a death costs little, and takes every N-th statement. One JSON line
-for each: whether the run came to its end, and what was wrong after the next one.
+for each: whether the run came to its end, and what was wrong after the next one. FAULT may be "".
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import asyncpg
 
+from tortures.planted import FAULTS
 from undercroft.app.fleet import open_fleet
 from undercroft.log import configure
 from undercroft.settings import Settings
@@ -91,6 +92,8 @@ def doomed(settings: Settings, number: int) -> None:
 def main() -> None:
     """Kill at the first statement, the one `stride` later …, until a run comes to its end."""
     configure("error", "json")
+    if sys.argv[3]:
+        FAULTS[sys.argv[3]].in_process()
     settings = Settings(home=Path(sys.argv[1]))
     stride = int(sys.argv[2])
     for number in range(1, 100_000, stride):

@@ -23,7 +23,7 @@ PROJECTS = 3
 
 async def torture(effort: Effort) -> AsyncIterator[Invariant]:
     """Whatever was cut off, the next run ends where an undisturbed one would have."""
-    async with scratch() as place:
+    async with scratch(effort.fault) as place:
         await place.configure(fsync="off")
         async with place.app() as app:
             for number in range(PROJECTS):
@@ -42,7 +42,8 @@ async def torture(effort: Effort) -> AsyncIterator[Invariant]:
 
 
 async def _killed_at_each(place: Scratch, stride: int) -> list[dict[str, list[str]]]:
-    process = await _python("tortures.doomed", str(place.home), str(stride), place=place)
+    words = (str(place.home), str(stride), place.fault)
+    process = await _python("tortures.doomed", *words, place=place)
     said, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"tortures.doomed failed ({process.returncode})")
@@ -52,14 +53,13 @@ async def _killed_at_each(place: Scratch, stride: int) -> list[dict[str, list[st
 async def _eight_at_once(place: Scratch, rounds: int) -> tuple[list[str], list[str], int]:
     """Half of the runners are killed at some moment; then one more brings it to the end."""
     settings = place.settings()
+    program = ("tortures.planted", place.fault) if place.fault else ("undercroft",)
     wrong: list[str] = []
     failed: list[str] = []
     killed = 0
     for number in range(rounds):
         await doomed.down(settings)
-        runners = [
-            await _python("undercroft", "migrate", "up", place=place) for _ in range(RUNNERS)
-        ]
+        runners = [await _python(*program, "migrate", "up", place=place) for _ in range(RUNNERS)]
         victims = runners[::2]
         killers = [asyncio.create_task(_kill_soon(victim)) for victim in victims]
         ends = await asyncio.gather(*(runner.wait() for runner in runners))

@@ -106,6 +106,12 @@ def _open_for_each_caller() -> None:
     setattr(ProjectFinder, "_opened", opened)  # noqa: B010 - mypy minds the plain way
 
 
+def _migrate_statement_by_statement() -> None:
+    from undercroft.db.migrate.workplace import Workplace  # noqa: PLC0415 - patched, not used
+
+    setattr(Workplace, "transaction", Workplace.session)  # noqa: B010 - mypy minds the plain way
+
+
 async def _commit_without_waiting(scratch: Scratch) -> None:
     async with scratch.asked() as admin:
         await admin.execute("ALTER SYSTEM SET synchronous_commit = off")
@@ -159,6 +165,11 @@ FAULTS: dict[str, Fault] = {
         meaning="each caller opens the project for itself",
         scenario="many_projects",
         in_process=_open_for_each_caller,
+    ),
+    "whole": Fault(
+        meaning="a migration commits each statement by itself",
+        scenario="migrations",
+        in_process=_migrate_statement_by_statement,
     ),
     "slot": Fault(
         meaning="a session that ends keeps its slot",

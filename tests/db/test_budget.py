@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from undercroft.db.budget import PATIENCE, TENURE, Budget, Waiter
+from undercroft.db.budget import PATIENCE, TENURE, TENURE_CALLERS, Budget, Waiter
 
 
 @dataclass(eq=False)
@@ -102,18 +102,18 @@ async def test_a_busy_pool_yields_only_to_one_who_waited_longer_and_long_enough(
 ) -> None:
     holder, rival = Bidder(budget), Bidder(budget)
     assert budget.take(holder)
-    assert budget.rival(holder, 0.0) is False
+    assert budget.rival(holder, 0.0, 1_000) is False
     assert budget.take(holder)
-    assert budget.rival(holder, 0.0) is False
+    assert budget.rival(holder, 0.0, 1_000) is False
     rival.wait(now[0])
-    assert budget.rival(holder, 0.0) is True
+    assert budget.rival(holder, 0.0, 1_000) is True
     holder.wait(now[0] - 1)
-    assert budget.rival(holder, 0.0) is False
+    assert budget.rival(holder, 0.0, 1_000) is False
     holder.waiters.clear()
     holder.wait(now[0] + 1)
-    assert budget.rival(holder, 0.0) is False
+    assert budget.rival(holder, 0.0, 1_000) is False
     now[0] += PATIENCE * 2
-    assert budget.rival(holder, 0.0) is True
+    assert budget.rival(holder, 0.0, 1_000) is True
 
 
 async def test_a_connection_serves_its_own_callers_for_a_while_before_it_yields(
@@ -124,8 +124,9 @@ async def test_a_connection_serves_its_own_callers_for_a_while_before_it_yields(
     assert budget.take(holder)
     rival.wait(now[0] - 10)
     opened = now[0]
-    assert budget.rival(holder, opened) is True
+    assert budget.rival(holder, opened, 1) is True
     holder.wait(now[0])
-    assert budget.rival(holder, opened) is False
+    assert budget.rival(holder, opened, TENURE_CALLERS - 1) is False
+    assert budget.rival(holder, opened, TENURE_CALLERS) is True
     now[0] += TENURE * 1.1
-    assert budget.rival(holder, opened) is True
+    assert budget.rival(holder, opened, 1) is True

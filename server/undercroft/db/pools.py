@@ -205,7 +205,7 @@ class Pool:
         worn = held.uses >= self.limits.max_queries or held.generation != self._generation
         spent = worn or connection.is_closed() or connection.is_in_transaction()
         scarce = self._budget.used >= self._budget.limit
-        if spent or self._closing or (scarce and self._budget.rival(self, held.opened)):
+        if spent or self._closing or (scarce and self._budget.rival(self, held.opened, held.uses)):
             self._retire(held)
         else:
             self._keep(held)
