@@ -124,9 +124,19 @@ async def test_a_connection_serves_its_own_callers_for_a_while_before_it_yields(
     assert budget.take(holder)
     rival.wait(now[0] - 10)
     opened = now[0]
-    assert budget.rival(holder, opened, 1) is True
+    assert budget.wanted(holder)
+    assert budget.rival(holder, opened, 1) is False
     holder.wait(now[0])
     assert budget.rival(holder, opened, TENURE_CALLERS - 1) is False
     assert budget.rival(holder, opened, TENURE_CALLERS) is True
     now[0] += TENURE * 1.1
     assert budget.rival(holder, opened, 1) is True
+
+
+async def test_among_those_who_wait_a_pool_without_a_connection_comes_first(budget) -> None:
+    rich, poor, holder = Bidder(budget), Bidder(budget), Bidder(budget)
+    assert budget.take(rich)
+    assert budget.take(holder)
+    second, first = rich.wait(10.0), poor.wait(50.0)
+    budget.give_back(holder)
+    assert (first.done(), second.done()) == (True, False)

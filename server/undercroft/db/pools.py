@@ -207,8 +207,16 @@ class Pool:
         scarce = self._budget.used >= self._budget.limit
         if spent or self._closing or (scarce and self._budget.rival(self, held.opened, held.uses)):
             self._retire(held)
-        else:
-            self._keep(held)
+            return
+        self._keep(held)
+        if scarce and self._idle:
+            # Not at once: the call that has just ended a statement may go on with the next.
+            asyncio.get_running_loop().call_soon(self._offer)
+
+    def _offer(self) -> None:
+        """Give up an idle connection that a caller of another pool waits for."""
+        if self._idle and self._budget.wanted(self):
+            self.close_idle()
 
     def _keep(self, held: _Held) -> None:
         while self.waiters:
