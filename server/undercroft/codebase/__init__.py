@@ -1,0 +1,1 @@
+"""Code of a project, found by words and by meaning."""
