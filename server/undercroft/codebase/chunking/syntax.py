@@ -1,0 +1,126 @@
+"""Source code: its definitions become pieces of it, and its symbols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from undercroft.codebase.chunking.cutting import Lines
+from undercroft.codebase.chunking.grammars import Grammar, grammar_of, parse_bounded
+from undercroft.codebase.chunking.joining import join
+from undercroft.codebase.chunking.models import Chunk, Symbol
+from undercroft.codebase.chunking.references import references
+from undercroft.codebase.chunking.units import Unit, begins, named, nest, pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+LARGE = 600_000
+"""Bytes of a file above which it is not parsed."""
+BROKEN = 0.5
+"""Share of a file in errors above which its tree is not trusted."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the query found in a tree."""
+
+    units: dict[int, Unit] = field(default_factory=dict)
+    """By the place of the name, in bytes."""
+    before: dict[int, int] = field(default_factory=dict)
+    """Last row → first row of what belongs to the definition below it."""
+    masks: list[tuple[int, int]] = field(default_factory=list)
+    """Bytes that are comments or texts."""
+    errors: int = 0
+    """Bytes that the grammar could not read."""
+
+
+def parse_code(language: str, lines: Lines) -> tuple[list[Chunk], list[Symbol]] | str:
+    """The chunks and symbols; or why there is no tree to be trusted."""
+    grammar = grammar_of(language)
+    if grammar is None:
+        return "no grammar"
+    data = lines.text.encode("utf-8", "replace")
+    if len(data) > LARGE:
+        return "too large"
+    tree = parse_bounded(grammar, data)
+    if tree is None:
+        return "timeout"
+    root = tree.root_node
+    findings = _find(grammar, root, lines)
+    if findings.errors > BROKEN * len(data) and not findings.units:
+        return "errors"
+    top = nest(findings.units.values(), root, len(lines.rows) - 1)
+    chunks = join(lines, pieces(lines, top, findings.before))
+    units = list(_all(top))
+    places = [(unit.name, unit.named + 1) for unit in units]
+    used = references(data, findings.masks, grammar.keywords, places)
+    return chunks, [_definition(unit) for unit in units] + used
+
+
+def _find(grammar: Grammar, root: Node, lines: Lines) -> Findings:
+    from tree_sitter import QueryCursor  # noqa: PLC0415  loaded with the first file
+
+    found = Findings()
+    numbers: dict[int, int] = {}
+    for number, captures in QueryCursor(grammar.query).matches(root):
+        kind = grammar.kinds[number]
+        if kind == "string":
+            node = captures["string"][0]
+            found.masks.append((node.start_byte, node.end_byte))
+        elif kind in {"comment", "before"}:
+            node = captures["before"][-1]
+            if kind == "comment":
+                found.masks.append((node.start_byte, node.end_byte))
+            _note_before(found.before, node, lines)
+        elif kind == "error":
+            node = captures["error"][0]
+            found.errors += node.end_byte - node.start_byte
+        else:
+            unit = _unit(kind, captures)
+            place = captures["name"][0].start_byte if "name" in captures else unit.start
+            if number < numbers.get(place, number + 1):
+                numbers[place] = number
+                found.units[place] = unit
+    return found
+
+
+def _note_before(before: dict[int, int], node: Node, lines: Lines) -> None:
+    first, column = node.start_point
+    if begins(lines.rows[first], column):
+        before[_last_row(node, first)] = first
+
+
+def _unit(kind: str, captures: dict[str, list[Node]]) -> Unit:
+    node = captures["unit"][0]
+    first = node.start_point[0]
+    name, scope, row = "", "", first
+    if "name" in captures:
+        called = captures["name"][0]
+        row = called.start_point[0]
+        name, scope = named((called.text or b"").decode("utf-8", "replace"))
+    if "scope" in captures:
+        scope = ".".join(filter(None, named((captures["scope"][0].text or b"").decode("utf-8", "replace"))[::-1]))
+    return Unit(
+        node, kind, name, scope, first, _last_row(node, first), node.start_byte, node.end_byte, row
+    )
+
+
+def _last_row(node: Node, first: int) -> int:
+    """A node that ends with a newline ends in the row of that newline."""
+    row, column = node.end_point
+    return row if column or row == first else row - 1
+
+
+def _all(unit: Unit) -> Iterator[Unit]:
+    waiting = unit.children[::-1]
+    while waiting:
+        child = waiting.pop()
+        yield child
+        waiting.extend(child.children[::-1])
+
+
+def _definition(unit: Unit) -> Symbol:
+    return Symbol(unit.name, unit.kind, "definition", unit.first + 1, unit.last + 1, unit.scope)

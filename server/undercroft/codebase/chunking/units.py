@@ -1,0 +1,159 @@
+"""Definitions, nested as they are in the file, and the pieces that they make of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from undercroft.codebase.chunking.cutting import Lines, cut
+from undercroft.codebase.chunking.definitions import UNITS
+from undercroft.codebase.chunking.joining import Piece
+from undercroft.codebase.chunking.models import SMALL, TARGET, WHOLE, ChunkKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tree_sitter import Node
+
+CONTAINED = 1_000
+"""Characters up to which a definition stays in one chunk with the definitions inside it."""
+NESTING = 12
+"""Definitions within definitions that make pieces of their own."""
+QUALIFIER = re.compile(r"::|\.|(?<=\w):(?=\w)|#")
+ARGUMENTS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)")
+NAME = 120
+"""Characters of a name that are kept."""
+FILLERS = frozenset(("prototype", "exports", "module", "this", "self"))
+
+
+@dataclass(slots=True)
+class Unit:
+    """One definition: its rows from 0, its bytes, and what is defined inside it."""
+
+    node: Node
+    kind: str
+    name: str
+    scope: str
+    """Before `nest`: what its own name says; after: everything that encloses it."""
+    first: int
+    last: int
+    start: int
+    end: int
+    named: int
+    """The row of its name."""
+    children: list[Unit] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """The scope of what is inside."""
+        return f"{self.scope}.{self.name}" if self.scope and self.name else self.name or self.scope
+
+    @property
+    def chunk_kind(self) -> ChunkKind:
+        return UNITS[self.kind]  # type: ignore[return-value]
+
+
+def named(text: str) -> tuple[str, str]:
+    """A qualified name as (name, scope)."""
+    text = "_".join(text[:NAME].split())
+    if "operator" in text:
+        scope, _, name = text.rpartition("::")
+        return name, scope.replace("::", ".")
+    while (bare := ARGUMENTS.sub("", text)) != text:
+        text = bare
+    parts = [part.strip("$@'\"`:&*") for part in QUALIFIER.split(text)]
+    parts = [part for part in parts if part]
+    scope = [part for part in parts[:-1] if part not in FILLERS]
+    return (parts[-1] if parts else "", ".".join(scope))
+
+
+def nest(units: Iterable[Unit], root: Node, last: int) -> Unit:
+    """The file as one unit; each definition among the children of what encloses it."""
+    top = Unit(root, "module", "", "", 0, last, -1, root.end_byte + 1, -1)
+    path = [top]
+    for unit in sorted(units, key=lambda unit: (unit.start, -unit.end)):
+        while unit.start >= path[-1].end:
+            path.pop()
+        outer = path[-1]
+        if outer.path:
+            unit.scope = f"{outer.path}.{unit.scope}" if unit.scope else outer.path
+        if unit.kind == "function" and UNITS.get(outer.kind) == "class":
+            unit.kind = "method"
+        outer.children.append(unit)
+        path.append(unit)
+    return top
+
+
+def pieces(
+    lines: Lines, unit: Unit, before: dict[int, int], first: int = 0, depth: int = 0
+) -> Iterator[Piece]:
+    """The rows of a unit from `first` on, in order, as what it defines divides them."""
+    inner = list(_inner(unit)) if depth < NESTING else []
+    size = lines.size(first, unit.last)
+    if depth and (size <= CONTAINED or (size <= WHOLE and not inner)):
+        yield Piece(first, unit.last, unit.chunk_kind, unit.name, unit.scope)
+        return
+    cursor = first
+    depths: dict[int, int] | None = None
+    for child in inner:
+        if child.last < cursor:
+            continue
+        begin = _with_what_stands_before(max(child.first, cursor), cursor, before)
+        if begin > cursor and lines.size(cursor, begin - 1) > TARGET and depths is None:
+            depths = _depths(lines, unit, before)
+        yield from _rest(lines, unit, cursor, begin - 1, depths)
+        yield from pieces(lines, child, before, begin, depth + 1)
+        cursor = child.last + 1
+    if cursor <= unit.last and lines.size(cursor, unit.last) > TARGET and depths is None:
+        depths = _depths(lines, unit, before)
+    yield from _rest(lines, unit, cursor, unit.last, depths)
+
+
+def _inner(unit: Unit) -> Iterator[Unit]:
+    """The nearest definitions inside that make chunks."""
+    for child in unit.children:
+        if child.kind in UNITS:
+            yield child
+        else:
+            yield from _inner(child)
+
+
+def _with_what_stands_before(first: int, cursor: int, before: dict[int, int]) -> int:
+    while first - 1 >= cursor and (above := before.get(first - 1)) is not None:
+        first = max(above, cursor)
+    return first
+
+
+def _rest(
+    lines: Lines, unit: Unit, first: int, last: int, depths: dict[int, int] | None
+) -> Iterator[Piece]:
+    """What lies between the definitions inside a unit."""
+    if first > last:
+        return
+    for part in cut(lines, first, last, depths):
+        yield Piece(
+            part.first, part.last, unit.chunk_kind, unit.name, unit.scope, part.start, part.end
+        )
+
+
+def _depths(lines: Lines, unit: Unit, before: dict[int, int]) -> dict[int, int]:
+    """The rows of a unit where a statement begins, and how deep it lies; not inside its definitions."""
+    found: dict[int, int] = {}
+    skipped = {child.node.id for child in _inner(unit)}
+    waiting = [(unit.node, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        for child in node.children:
+            row, column = child.start_point
+            if child.is_named and row - 1 not in before and begins(lines.rows[row], column):
+                found[row] = min(depth, found.get(row, depth))
+            end = child.end_point[0]
+            if end > row and child.id not in skipped and lines.size(row, end) > SMALL:
+                waiting.append((child, depth + 1))
+    return found
+
+
+def begins(row: str, column: int) -> bool:
+    """Whether what stands at that column is the first thing in its row."""
+    return len(row) - len(row.lstrip()) == column
