@@ -1,0 +1,114 @@
+"""What the name of a file or folder tells without opening it."""
+
+from __future__ import annotations
+
+import re
+
+REPOSITORY_FOLDERS = frozenset({".git", ".hg", ".svn", ".jj", ".bzr", "CVS", "_darcs", ".pijul"})
+"""What version control keeps for itself: neither walked nor counted."""
+
+_VENDORED = """
+node_modules bower_components jspm_packages
+vendor vendors third_party third-party thirdparty 3rdparty
+site-packages dist-packages .venv venv virtualenv .virtualenv .yarn .pnpm-store .bundle .cargo .m2
+Pods Carthage _vendor Godeps elm-stuff .eggs .gems .nuget
+"""
+_GENERATED = """
+__pycache__ .mypy_cache .pytest_cache .ruff_cache .hypothesis .tox .nox
+.gradle .terraform .next .nuxt
+.svelte-kit .turbo .parcel-cache .cache .dart_tool .ipynb_checkpoints .nyc_output htmlcov
+__generated__ .angular .vite .serverless .aws-sam .build .stack-work dist-newstyle .elixir_ls
+.metals .bloop .idea
+DerivedData __snapshots__
+"""
+_PRIVATE_FOLDERS = ".ssh .gnupg .password-store"
+
+_FOLDERS = {
+    **dict.fromkeys(_VENDORED.split(), "vendored"),
+    **dict.fromkeys(_GENERATED.split(), "generated"),
+    **dict.fromkeys(_PRIVATE_FOLDERS.split(), "secret"),
+}
+
+_LOCKS = """
+package-lock.json npm-shrinkwrap.json pnpm-lock.yaml bun.lockb go.sum go.work.sum package.resolved
+packages.lock.json gradle.lockfile cartfile.resolved .terraform.lock.hcl project.assets.json
+buildscript-gradle.lockfile pixi.lock paket.lock
+"""
+_SECRETS = """
+.env .envrc .netrc _netrc .pypirc .htpasswd .htaccess-secrets .pgpass
+pgpass.conf .my.cnf .mylogin.cnf
+.git-credentials .dockercfg .dockerconfigjson kubeconfig .s3cfg .boto .vault-token .vault_pass
+.vault_pass.txt vault_pass.txt .htdigest master.key id_rsa id_dsa id_ecdsa id_ed25519 id_ecdsa_sk
+id_ed25519_sk identity .credentials credentials secrets secret htpasswd .passwd .password
+.secrets .secret .token .gem-credentials .rhosts shadow secring.gpg
+"""
+_BINARY = """
+png jpg jpeg gif bmp ico icns webp avif heic tif tiff psd ai eps svg svgz xcf raw
+mp3 mp4 m4a m4v mov avi mkv webm wav flac ogg opus aac wmv
+pdf docx xls xlsx ppt pptx odt ods odp epub rtf
+zip gz xz
+tgz bz2 zst lz4 lzma 7z rar tar jar war ear aar apk ipa deb rpm dmg iso msi cab whl egg gem
+crate nupkg
+exe dll so dylib a o obj lib pdb class pyc pyo pyd wasm elc beam rlib rmeta node ko
+ttf otf woff woff2 eot
+db sqlite sqlite3 mdb dbf pack idx bin npy npz pkl pickle parquet feather arrow avro orc h5 hdf5
+pt pth onnx safetensors gguf tflite ckpt joblib rds rdata
+swf fla blend fbx glb stl dwg sketch fig xd mo gmo pcap
+"""
+_PRIVATE_ENDINGS = """
+pem key p12 pfx jks keystore bks kdbx kdb ppk p8 pkcs12 pkcs8 ovpn tfstate tfvars
+gpg pgp agekey keytab
+"""
+_ENDINGS = {
+    **dict.fromkeys(_BINARY.split(), "binary"),
+    **dict.fromkeys(_PRIVATE_ENDINGS.split(), "secret"),
+    "lock": "lockfile",
+    "map": "generated",
+    "snap": "generated",
+}
+_NAMES = {
+    **dict.fromkeys(_LOCKS.split(), "lockfile"),
+    **dict.fromkeys(_SECRETS.split(), "secret"),
+}
+
+_HARMLESS = re.compile(
+    r"(?:^|[._-])(?:example|examples|sample|template|tmpl|tpl|dist|defaults?|schema|stub|skeleton)"
+    r"(?=[._-]|\Z)"
+)
+_CODE = re.compile(
+    r"\.(?:py|pyi|[cm]?[jt]sx?|d\.ts|go|rs|rb|java|kt|kts|scala|swift|cs|fs|php|ex|exs|erl|c|cc|cpp|h|hpp|"
+    r"lua|pl|pm|r|jl|dart|clj|cljs|hs|ml|mli|vue|svelte|html?|md|mdx|rst|adoc|feature|sql|proto|graphql|"
+    r"sh|bash|zsh|fish|ps1|tf|nix|zig|vim|el|pub|crt|cer|lock)\Z"
+)
+_TELLING = re.compile(
+    r"(?P<generated>_pb2(?:_grpc)?\.pyi?\Z|\.pb\.(?:go|cc|h|c|swift|dart)\Z|\.pb\.gw\.go\Z|_grpc\.pb\.go\Z"
+    r"|\.g\.(?:dart|cs|i\.cs)\Z|\.freezed\.dart\Z|\.designer\.(?:cs|vb)\Z|[._]generated\.[a-z]+\Z"
+    r"|[._-]gen\.(?:go|ts|rs)\Z|\Azz_generated[._]|_string\.gen\.go\Z|\Abindata\.go\Z)"
+    r"|(?P<minified>[.-]min\.(?:[cm]?js|css|html?|map|svg|json)\Z|[.-]bundle\.[cm]?js\Z|\.chunk\.(?:js|css)\Z)"
+    r"|(?P<secret>\A\.env\.|\A\.env[-_]|[\w-]\.env\Z"
+    r"|\A(?:.*[._-])?(?:credentials?|secrets?|passwords?|passwd|service[_-]?account(?:[_-]?key)?|client[_-]secrets?|htpasswd"
+    r"|firebase-adminsdk)(?:[._-].*)?\.(?:json|ya?ml|toml|ini|cfg|conf|txt|xml|properties|csv|enc|env|plist|kdl|sops)\Z"
+    r"|\A(?:id|ssh)_(?:rsa|dsa|ecdsa|ed25519)[\w.-]*\Z|\.tfstate\.|\.tfvars\.json\Z|\Akubeconfig\b.*\Z)"
+)
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
+
+
+def folder_reason(name: str) -> str:
+    """Why a folder of that name is left out, or ""."""
+    if not name.isprintable() and _NOT_TEXT.search(name):
+        return "name"
+    return _FOLDERS.get(name, "")
+
+
+def file_reason(name: str) -> str:
+    """Why a file of that name is left out, or ""."""
+    if not name.isprintable() and _NOT_TEXT.search(name):
+        return "name"
+    lower = name.lower()
+    ending = lower.rpartition(".")[2]
+    reason = _NAMES.get(lower) or _ENDINGS.get(ending, "")
+    if not reason and (telling := _TELLING.search(lower)):
+        reason = telling.lastgroup or ""
+    if reason == "secret" and (_HARMLESS.search(lower) or _CODE.search(lower)):
+        return ""
+    return reason
