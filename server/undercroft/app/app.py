@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -74,9 +75,16 @@ class App:
                 self._laying = None
 
     async def _lay(self) -> Ground:
-        from undercroft.app.ground import lay  # noqa: PLC0415 - the driver, on first use
+        collecting = gc.isenabled()
+        # As at the start: loading modules makes nothing but what stays.
+        gc.disable()
+        try:
+            from undercroft.app.ground import lay  # noqa: PLC0415 - the driver, on first use
 
-        self._ground = await lay(self.settings)
+            self._ground = await lay(self.settings)
+        finally:
+            if collecting:
+                gc.enable()
         return self._ground
 
     async def registry(self) -> Database:

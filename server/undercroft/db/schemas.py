@@ -14,8 +14,7 @@ import structlog
 
 from undercroft.db.database import Database
 from undercroft.db.limits import PoolLimits
-from undercroft.db.migrate.files import digest, load_line
-from undercroft.db.migrate.ledger import plan_up, read_state, refuse_drift
+from undercroft.db.migrate.current import checksums, is_current
 from undercroft.db.pools import Pool, Pools
 from undercroft.db.queries import load_queries, quote_ident
 from undercroft.db.roles import SQL, Roles, admission, grant, prepare_roles, settlement
@@ -23,7 +22,6 @@ from undercroft.db.sqlstate import DRIVER_ERRORS, translate
 from undercroft.errors import Conflict, NotFound, Unavailable
 
 if TYPE_CHECKING:
-    from undercroft.db.migrate.files import Line
     from undercroft.db.migrate.runner import Migrator
     from undercroft.settings import Settings
 
@@ -53,8 +51,7 @@ class Schemas:
         self._roles: Roles | None = None
         self._roles_lock = asyncio.Lock()
         self._migrating = asyncio.Semaphore(MIGRATING_AT_ONCE)
-        self.registry_line = load_line("registry")
-        self.project_line = load_line("project")
+        self._checksums = {line: checksums(line) for line in ("registry", "project")}
 
     async def registry(self) -> Database:
         """The registry, made on the very first use."""
@@ -89,8 +86,10 @@ class Schemas:
 
     async def template_name(self) -> str:
         """Name of the template database that holds exactly this schema with these roles."""
+        from undercroft.db.migrate.files import digest, load_line  # noqa: PLC0415
+
         roles = await self.roles()
-        identity = f"{digest(self.project_line)} {roles.login} {roles.owner}"
+        identity = f"{digest(load_line('project'))} {roles.login} {roles.owner}"
         return f"undercroft_template_{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
     async def fill(self, database: str) -> None:
@@ -120,19 +119,17 @@ class Schemas:
     async def migrator(self, line: str) -> Migrator:
         """What moves databases along that line."""
         # A database that is up to date, the usual case, never needs it.
+        from undercroft.db.migrate.files import load_line  # noqa: PLC0415
         from undercroft.db.migrate.runner import Migrator  # noqa: PLC0415
 
         roles = await self.roles()
         return Migrator(
             self._pools.dedicated,
-            self._line(line),
+            load_line(line),
             owner_role=roles.owner if roles.separate else "",
             app_role=roles.login,
             environment=self._settings.environment,
         )
-
-    def _line(self, name: str) -> Line:
-        return self.registry_line if name == "registry" else self.project_line
 
     @asynccontextmanager
     async def alone(self, what: str) -> AsyncIterator[None]:
@@ -154,12 +151,11 @@ class Schemas:
 
     async def _bring_up(self, line: str, database: str) -> None:
         """Migrate a database that is behind; the usual answer costs one statement."""
-        files = self._line(line)
         pool = self._pools.pool(database, _limits(self._settings, line))
         async with pool.connection() as connection:
-            state = await read_state(connection, files.name)
-            refuse_drift(files, state, database)
-            if not plan_up(files, state):
+            if await is_current(connection, line, self._checksums[line]):
+                return
+            if not await _is_behind(connection, line, database):
                 return
         if not self._settings.auto_migrate:
             raise Conflict(
@@ -184,6 +180,16 @@ class Schemas:
         roles = await self.roles()
         async with self._administration(database) as connection:
             await grant(connection, f"{admission(database, roles)};{settlement(roles)}")
+
+
+async def _is_behind(connection: asyncpg.Connection, line: str, database: str) -> bool:
+    from undercroft.db.migrate.files import load_line  # noqa: PLC0415 - the rare case
+    from undercroft.db.migrate.ledger import plan_up, read_state, refuse_drift  # noqa: PLC0415
+
+    files = load_line(line)
+    state = await read_state(connection, line)
+    refuse_drift(files, state, database)
+    return bool(plan_up(files, state))
 
 
 def _limits(settings: Settings, kind: str) -> PoolLimits:

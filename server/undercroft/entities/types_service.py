@@ -283,7 +283,7 @@ async def install_builtin_types(db: Database) -> None:
     One statement when nothing is to do. A definition that was ever installed is not installed
     again, so that an older program does not take back what a newer one has brought.
     """
-    from undercroft.db.migrate.files import resources  # noqa: PLC0415 - not for listing tools
+    from undercroft.resources import resources  # noqa: PLC0415 - not for listing tools
 
     files = sorted((resources("schemas") / "core").glob("*.json"))
     builtin = {path.stem: path.read_text("utf-8") for path in files}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import undercroft
-from undercroft.db.migrate.files import digest, load_line, resources
+from undercroft.db.migrate.files import digest, load_line
 from undercroft.errors import InvalidInput, NotFound
+from undercroft.resources import resources
 
 
 def write(folder: Path, **files: str) -> None:
@@ -96,7 +97,8 @@ def test_an_installed_package_has_its_resources_inside(tmp_path: Path) -> None:
     shutil.copytree(resources("migrations"), package / "migrations")
     shutil.copytree(resources("schemas"), package / "schemas")
     code = (
-        "from undercroft.db.migrate.files import load_line, resources as r;"
+        "from undercroft.db.migrate.files import load_line;"
+        "from undercroft.resources import resources as r;"
         "print(r('migrations'), r('schemas'), load_line('registry').latest > 0)"
     )
     found = subprocess.run(

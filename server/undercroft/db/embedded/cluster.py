@@ -13,11 +13,11 @@ import structlog
 
 from undercroft.db.embedded.binaries import Binaries, environment
 from undercroft.db.embedded.layout import Layout
+from undercroft.db.embedded.postmaster import LOGIN
 from undercroft.db.embedded.system import folder_error
 from undercroft.errors import InvalidInput, Unavailable, UndercroftError
 
 SUPERUSER = "postgres"
-LOGIN = "undercroft"
 # The builtin provider came with 17. It sorts by code point, the same on every machine.
 BUILTIN_SINCE = 17
 # A C ctype makes pg_trgm drop every letter outside ASCII without a word. Where C.UTF-8

@@ -5,30 +5,29 @@ long as it lives; whoever can take it alone knows that nobody uses the server. `
 held only while somebody joins, starts, leaves or stops, so that these never overlap.
 """
 
-import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from undercroft.db.embedded import postmaster, system
-from undercroft.db.embedded.binaries import Binaries, find_binaries, within_reach
-from undercroft.db.embedded.cluster import Cluster, failure, log_files
 from undercroft.db.embedded.layout import Layout, prepare
-from undercroft.db.embedded.postmaster import Launch, Postmaster, State
-from undercroft.errors import Conflict, Unavailable, UndercroftError
+from undercroft.db.embedded.postmaster import Postmaster, State
+from undercroft.errors import Conflict, Unavailable
+
+if TYPE_CHECKING:
+    from undercroft.db.embedded.binaries import Binaries
 
 LOCK_PATIENCE = 40.0
 STOP_PATIENCE = 10.0
 POLL = 0.01
 # A postmaster may be killed at its start as at any other time, and says nothing then.
 TRIES = 3
-# The remains of a dead postmaster; they go away, or are cleared as soon as that is safe.
-PASSING = re.compile(r"lock file .* already exists|still in use|is already running", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,12 +148,16 @@ class Lifecycle:
             users=self._others(layout),
         )
 
-    def programs(self) -> Binaries:
+    def programs(self) -> "Binaries":
         """Find the programs that belong to the server."""
+        from undercroft.db.embedded.binaries import find_binaries, within_reach  # noqa: PLC0415
+
         return within_reach(find_binaries(self._bindir), self._layout.account)
 
     def logs(self) -> list[Path]:
         """List the files of the server's log, the oldest first."""
+        from undercroft.db.embedded.cluster import log_files  # noqa: PLC0415
+
         return [path for data in self._layout.data_folders() for path in log_files(data)]
 
     @property
@@ -196,12 +199,14 @@ class Lifecycle:
         failures = 0
         while time.monotonic() < deadline:
             found = postmaster.find(layout)
-            state = _state(found)
+            state = found.state() if found else State.ABSENT
             if found and state is State.READY:
                 return found
             if state is State.ABSENT:
                 _clear(found)
-                error = self._start(layout, deadline)
+                from undercroft.db.embedded.starting import start  # noqa: PLC0415
+
+                error = start(layout, self._bindir, interval=self._interval, deadline=deadline)
                 failures += error is not None
                 if error and failures == TRIES:
                     raise error
@@ -211,25 +216,6 @@ class Lifecycle:
             "PostgreSQL is still starting or recovering.",
             hint="It goes on by itself, and is safest left alone. Try again in a while.",
         )
-
-    def _start(self, layout: Layout, deadline: float) -> UndercroftError | None:
-        """Start a server and wait until it is ready, has given up, or the time is over.
-
-        What comes back is why it gave up, unless that passes by itself.
-        """
-        binaries = within_reach(find_binaries(self._bindir), layout.account)
-        cluster = Cluster(layout=layout, binaries=binaries)
-        cluster.prepare()
-        with closing(Launch(cluster, interval=self._interval)) as launch:
-            while time.monotonic() < deadline:
-                ended = launch.ended(POLL)
-                found = postmaster.read(cluster.data)
-                if _state(found) is State.READY:
-                    return None
-                if ended:
-                    time.sleep(POLL * 10)
-                    return _reason(launch.said(), cluster)
-        return None
 
     def _stop(self, layout: Layout, *, only_ready: bool) -> bool:
         found = postmaster.find(layout)
@@ -259,17 +245,6 @@ def _places(layout: Layout) -> Places:
     )
 
 
-def _state(found: Postmaster | None) -> State:
-    """Judge what is to be done about the server: use it, wait for it, or start one."""
-    if found is None:
-        return State.ABSENT
-    # Asked over the wire: a postmaster that was just killed listens until the kernel is done.
-    if found.status == "ready" and found.answer() is not None:
-        return State.READY
-    busy = found.listens() or found.works() or found.has_orphans()
-    return State.BUSY if busy else State.ABSENT
-
-
 def _clear(found: Postmaster | None) -> None:
     """Remove the lock files of a postmaster that is proven dead.
 
@@ -280,14 +255,6 @@ def _clear(found: Postmaster | None) -> None:
         structlog.get_logger().info("postgres.clear_remains", pid=found.pid)
         for path in (found.data / "postmaster.pid", Path(f"{found.socket}.lock")):
             path.unlink(missing_ok=True)
-
-
-def _reason(said: str, cluster: Cluster) -> UndercroftError | None:
-    if PASSING.search(said):
-        return None
-    newest = log_files(cluster.data)[-1:]
-    logged = "".join(path.read_text(errors="replace")[-4000:] for path in newest)
-    return failure("postgres", said + logged)
 
 
 def _in_use(users: list[User]) -> Conflict:

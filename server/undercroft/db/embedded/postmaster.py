@@ -1,24 +1,17 @@
-"""A postmaster: seen through its lock file, asked over its socket, started and stopped."""
+"""A postmaster: seen through its lock file and asked over its socket."""
 
-import json
 import os
 import re
-import selectors
 import socket
 import struct
-import subprocess
-import sys
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-import structlog
-
 from undercroft.db.embedded import system
-from undercroft.db.embedded.binaries import environment
-from undercroft.db.embedded.cluster import LOGIN, Cluster
-from undercroft.db.embedded.layout import Layout, socket_folder
+from undercroft.db.embedded.layout import Layout
 
+LOGIN = "undercroft"
 PORT = 5432
 PATIENCE = 2.0
 PROTOCOL = 196608  # version 3.0 of the protocol of client and server
@@ -66,6 +59,14 @@ class Postmaster:
     def has_orphans(self) -> bool:
         """Whether processes of a dead postmaster still hold its shared memory."""
         return bool(self.shared_memory and system.shared_memory_users(*self.shared_memory))
+
+    def state(self) -> State:
+        """What is to be done about the server: use it, wait for it, or start one."""
+        # Asked over the wire: a postmaster that was just killed listens until the kernel is done.
+        if self.status == "ready" and self.answer() is not None:
+            return State.READY
+        busy = self.listens() or self.works() or self.has_orphans()
+        return State.BUSY if busy else State.ABSENT
 
     def answer(self) -> dict[str, str] | None:
         """Ask what the server says of itself on log-in; None if it takes nobody in just now.
@@ -129,74 +130,3 @@ def _greet(connection: socket.socket) -> dict[str, str] | None:
     connection.sendall(b"X\0\0\0\4")
     pairs = re.findall(rb"S....([a-z_]+)\0([^\0]*)\0", said, re.DOTALL)
     return {name.decode(): value.decode() for name, value in pairs} or None
-
-
-class Launch:
-    """One attempt to start a postmaster, watched through a pipe that its keeper holds."""
-
-    def __init__(self, cluster: Cluster, *, interval: float) -> None:
-        self._log = cluster.layout.start_log
-        self._cluster = cluster
-        self._pipe, theirs = os.pipe()
-        try:
-            self._spawn(self._order(theirs, interval), theirs)
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            os.close(theirs)
-
-    def _order(self, pipe: int, interval: float) -> str:
-        layout, data = self._cluster.layout, self._cluster.data
-        sockets = socket_folder(layout)
-        settings = {
-            "listen_addresses": "",
-            "port": str(PORT),
-            "unix_socket_directories": str(sockets),
-            "unix_socket_permissions": "0700",
-        }
-        options = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
-        program = self._cluster.binaries.program("postgres")
-        order = {
-            "command": [program, "-D", str(data), *options],
-            "environment": environment(),
-            "owner": layout.account.owner if layout.account else None,
-            "start_lock": str(layout.start_lock),
-            "users_lock": str(layout.users_lock),
-            "keep": str(layout.keep),
-            "clear_away": str(sockets) if layout.is_elsewhere(sockets) else "",
-            "interval": interval,
-            "pid_file": str(data / "postmaster.pid"),
-            "pipe": pipe,
-        }
-        return json.dumps(order)
-
-    def _spawn(self, order: str, pipe: int) -> None:
-        # No pipe but the one that tells of the end: a server that inherits a caller's stdout
-        # keeps whoever reads that waiting for ever.
-        with self._log.open("wb") as log:
-            subprocess.run(  # noqa: S603 - our own file
-                [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), order],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=(pipe,),
-                start_new_session=True,
-                check=True,
-            )
-
-    def ended(self, seconds: float) -> bool:
-        """Wait that long at most for the postmaster's end; whether it has ended."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._pipe, selectors.EVENT_READ)
-            return bool(selector.select(seconds))
-
-    def said(self) -> str:
-        """Read what the server said of its end, and log it."""
-        text = self._log.read_text(errors="replace")
-        structlog.get_logger().warning("postgres.start_failed", said=text[-4000:])
-        return text
-
-    def close(self) -> None:
-        """Watch no longer."""
-        os.close(self._pipe)

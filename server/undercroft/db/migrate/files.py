@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
+from undercroft.db.migrate.current import checksum, read
 from undercroft.db.migrate.headers import Header, parse_header
 from undercroft.db.migrate.statements import Statement, split
 from undercroft.errors import InvalidInput, NotFound
+from undercroft.resources import resources
 
 _FILE = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.(?P<direction>up|down)\.sql$")
 _DIGEST_LENGTH = 12
@@ -52,7 +53,7 @@ class Migration:
     @property
     def checksum(self) -> str:
         """SHA-256 of the up file, its line ends made equal."""
-        return hashlib.sha256(self.up.text.encode()).hexdigest()
+        return checksum(self.up.text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,24 +71,6 @@ class Line:
     def at(self, version: int) -> Migration:
         """The migration with that version, which must exist."""
         return self.migrations[version - 1]
-
-
-def resources(kind: Literal["migrations", "schemas"]) -> Path:
-    """The folder of that name: inside the installed package, else beside it in a checkout.
-
-    Raises:
-        NotFound: The installation is not whole.
-
-    """
-    package = Path(__file__).resolve().parents[2]
-    checkout = package.parents[1]
-    if (package / kind).is_dir():
-        return package / kind
-    if (checkout / "pyproject.toml").is_file() and (checkout / kind).is_dir():
-        return checkout / kind
-    raise NotFound(
-        f"This installation of Undercroft lacks its {kind}.", hint="Install the package again."
-    )
 
 
 def migrations_root() -> Path:
@@ -166,7 +149,7 @@ def _migration(halves: dict[str, Path]) -> Migration:
 
 
 def _script(path: Path, direction: str) -> Script:
-    text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+    text = read(path)
     return Script(name=path.name, text=text, header=parse_header(text, path.name, direction))
 
 
