@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from undercroft.codebase.chunking.cutting import Lines
+from undercroft.codebase.chunking.definitions import UNITS
+from undercroft.codebase.chunking.definitions import CALLS, CALLS_BEFORE
 from undercroft.codebase.chunking.grammars import Grammar, grammar_of, parse_bounded
 from undercroft.codebase.chunking.joining import join
 from undercroft.codebase.chunking.models import Chunk, Symbol
 from undercroft.codebase.chunking.references import references
-from undercroft.codebase.chunking.units import Unit, begins, named, nest, pieces
+from undercroft.codebase.chunking.units import NAME, Unit, begins, named, nest, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,8 @@ LARGE = 600_000
 """Bytes of a file above which it is not parsed."""
 BROKEN = 0.5
 """Share of a file in errors above which its tree is not trusted."""
+DECLARATORS = 8
+"""Declarators around a name."""
 
 
 @dataclass(slots=True)
@@ -49,41 +53,39 @@ def parse_code(language: str, lines: Lines) -> tuple[list[Chunk], list[Symbol]] 
     if tree is None:
         return "timeout"
     root = tree.root_node
-    findings = _find(grammar, root, lines)
+    findings = _find(grammar, root, lines, data)
     if findings.errors > BROKEN * len(data) and not findings.units:
         return "errors"
     top = nest(findings.units.values(), root, len(lines.rows) - 1)
     chunks = join(lines, pieces(lines, top, findings.before))
     units = list(_all(top))
-    places = [(unit.name, unit.named + 1) for unit in units]
+    places = [(unit.name, unit.row + 1) for unit in units]
     used = references(data, findings.masks, grammar.keywords, places)
     return chunks, [_definition(unit) for unit in units] + used
 
 
-def _find(grammar: Grammar, root: Node, lines: Lines) -> Findings:
+def _find(grammar: Grammar, root: Node, lines: Lines, data: bytes) -> Findings:
     from tree_sitter import QueryCursor  # noqa: PLC0415  loaded with the first file
 
     found = Findings()
     numbers: dict[int, int] = {}
     for number, captures in QueryCursor(grammar.query).matches(root):
         kind = grammar.kinds[number]
-        if kind == "string":
-            node = captures["string"][0]
+        if kind in {"string", "comment"}:
+            node = captures[kind][0]
             found.masks.append((node.start_byte, node.end_byte))
-        elif kind in {"comment", "before"}:
-            node = captures["before"][-1]
             if kind == "comment":
-                found.masks.append((node.start_byte, node.end_byte))
-            _note_before(found.before, node, lines)
+                _note_before(found.before, node, lines)
+        elif kind == "before":
+            if "call" not in captures or _text(captures["call"][0], data) in CALLS_BEFORE:
+                _note_before(found.before, captures["before"][0], lines)
         elif kind == "error":
             node = captures["error"][0]
             found.errors += node.end_byte - node.start_byte
-        else:
-            unit = _unit(kind, captures)
-            place = captures["name"][0].start_byte if "name" in captures else unit.start
-            if number < numbers.get(place, number + 1):
-                numbers[place] = number
-                found.units[place] = unit
+        elif unit := _unit(kind, captures, data):
+            if number < numbers.get(unit.place, number + 1):
+                numbers[unit.place] = number
+                found.units[unit.place] = unit
     return found
 
 
@@ -93,19 +95,50 @@ def _note_before(before: dict[int, int], node: Node, lines: Lines) -> None:
         before[_last_row(node, first)] = first
 
 
-def _unit(kind: str, captures: dict[str, list[Node]]) -> Unit:
+def _unit(kind: str, captures: dict[str, list[Node]], data: bytes) -> Unit | None:
+    if kind == "call":
+        kind = CALLS.get(_text(captures["call"][0], data), "")
+        if not kind:
+            return None
     node = captures["unit"][0]
     first = node.start_point[0]
-    name, scope, row = "", "", first
-    if "name" in captures:
-        called = captures["name"][0]
-        row = called.start_point[0]
-        name, scope = named((called.text or b"").decode("utf-8", "replace"))
+    called = _name(captures["name"][0]) if "name" in captures else node
+    name, scope = named(_text(called, data)) if called is not node else ("", "")
     if "scope" in captures:
-        scope = ".".join(filter(None, named((captures["scope"][0].text or b"").decode("utf-8", "replace"))[::-1]))
+        inner, outer = named(_text(captures["scope"][0], data))
+        scope = f"{outer}.{inner}" if outer else inner
     return Unit(
-        node, kind, name, scope, first, _last_row(node, first), node.start_byte, node.end_byte, row
+        node=node,
+        kind=kind,
+        name=name,
+        scope=scope,
+        first=first,
+        last=_last_row(node, first),
+        start=node.start_byte,
+        end=node.end_byte,
+        row=called.start_point[0],
+        place=called.start_byte,
     )
+
+
+def _name(node: Node) -> Node:
+    """The name in a declarator, or in the head of a call that defines."""
+    for _ in range(DECLARATORS):
+        inner = (
+            node.child_by_field_name("declarator")
+            or (node.child_by_field_name("left") if node.type == "binary_operator" else None)
+            or (node.child_by_field_name("target") if node.type == "call" else None)
+        )
+        if inner is None and node.type.endswith("_declarator"):
+            inner = node.named_child(0)
+        if inner is None:
+            return node
+        node = inner
+    return node
+
+
+def _text(node: Node, data: bytes) -> str:
+    return data[node.start_byte : min(node.end_byte, node.start_byte + NAME)].decode("utf-8", "replace")
 
 
 def _last_row(node: Node, first: int) -> int:
