@@ -14,7 +14,7 @@ from undercroft.db.queries import Queries, Query
 
 SERVER = Path(__file__).resolve().parents[2] / "server"
 
-PROJECT = {"entities/queries.sql"}
+PROJECT = {"entities/queries.sql", "codebase/queries.sql"}
 """Files whose tables stand in a project; all others are prepared in the registry."""
 
 NO_BLOCKS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Statement = Callable[..., Awaitable[Any]]
+
+PIECE = 1 << 18
+"""Bytes of a COPY that are handed to the connection at once; between two others have their turn."""
 
 
 class Database:
@@ -75,6 +78,25 @@ class Database:
     async def execute_text(self, text: str) -> None:
         """Run a statement that our own code has built (DDL); identifiers are quoted by then."""
         await self._run("execute", make_query("built", text), ())
+
+    async def copy(self, table: str, columns: Sequence[str], rows: bytes) -> None:
+        """Add rows that are in the binary format of COPY already; `table` names its schema."""
+        if self._connection is None:
+            async with self.transaction() as bound:
+                await bound.copy(table, columns, rows)
+            return
+        schema, _, name = table.rpartition(".")
+        await _guarded(
+            self._connection.copy_to_table(
+                name,
+                schema_name=schema or None,
+                columns=columns,
+                source=_pieces(rows),
+                format="binary",
+                timeout=self._timeout,
+            ),
+            in_doubt=False,
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Database]:
@@ -166,6 +188,12 @@ class Database:
             if stale_plan(error):
                 self._pool.expire()
             raise translate(error, in_doubt=False) from None
+
+
+async def _pieces(data: bytes) -> AsyncIterator[memoryview]:
+    view = memoryview(data)
+    for at in range(0, len(view), PIECE):
+        yield view[at : at + PIECE]
 
 
 async def _guarded(step: Awaitable[None], *, in_doubt: bool) -> None:

@@ -1,0 +1,2 @@
+-- Takes the index away; indexing the repositories again brings it back.
+DROP SCHEMA codebase CASCADE;

@@ -1,0 +1,5 @@
+"""The room's named statements."""
+
+from undercroft.db.queries import load_queries
+
+SQL = load_queries("undercroft.codebase")
