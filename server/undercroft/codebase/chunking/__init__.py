@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from undercroft.codebase.chunking.config import config
 from undercroft.codebase.chunking.cutting import Lines, cut
 from undercroft.codebase.chunking.joining import Piece, join
 from undercroft.codebase.chunking.languages import language_of
-from undercroft.codebase.chunking.models import Chunk, ChunkKind, Parsed, Symbol
+from undercroft.codebase.chunking.models import Chunk, Parsed, Symbol
+from undercroft.codebase.chunking.prose import prose
+from undercroft.codebase.chunking.scripts import parse_page
+from undercroft.codebase.chunking.sql import parse_sql
 from undercroft.codebase.chunking.syntax import parse_code
 
 __all__ = ["VERSION", "Chunk", "Parsed", "Symbol", "language_of", "parse"]
@@ -13,8 +17,11 @@ __all__ = ["VERSION", "Chunk", "Parsed", "Symbol", "language_of", "parse"]
 VERSION = 1
 """Changes whenever the same text would give other chunks or symbols."""
 
-PLAIN = frozenset(("text", "csv", "jsonlines"))
-"""Languages without a grammar, for which lines are right."""
+PROSE = frozenset(("markdown", "rst", "org", "text"))
+CONFIG = frozenset(("yaml", "toml", "ini", "json"))
+PAGES = frozenset(("vue", "svelte", "astro"))
+BY_LINES = frozenset(("csv", "jsonlines", "html", "xml", "heex", "twig", "latex", "css", "scss"))
+"""Languages that indentation and blank lines divide well enough."""
 
 
 def parse(path: str, text: str) -> Parsed:
@@ -25,16 +32,27 @@ def parse(path: str, text: str) -> Parsed:
     """
     language = language_of(path, text)
     lines = Lines(text)
-    if language in PLAIN:
-        return Parsed(language=language, chunks=by_lines(lines, "block"))
-    outcome = parse_code(language, lines)
+    if language in PROSE:
+        return Parsed(language=language, chunks=prose(language, lines))
+    if language in CONFIG:
+        return Parsed(language=language, chunks=config(language, lines))
+    if language in BY_LINES:
+        return Parsed(language=language, chunks=_by_lines(lines))
+    if language == "sql":
+        outcome: tuple[list[Chunk], list[Symbol]] | str = parse_sql(lines)
+    elif language in PAGES:
+        outcome = parse_page(lines)
+    else:
+        outcome = parse_code(language, lines)
     if isinstance(outcome, str):
-        return Parsed(language=language, chunks=by_lines(lines, "block"), fallback=outcome)
+        return Parsed(language=language, chunks=_by_lines(lines), fallback=outcome)
     chunks, symbols = outcome
     return Parsed(language=language, chunks=chunks, symbols=symbols)
 
 
-def by_lines(lines: Lines, kind: ChunkKind) -> list[Chunk]:
+def _by_lines(lines: Lines) -> list[Chunk]:
     """Chunks cut where indentation and blank lines say."""
     parts = cut(lines, 0, len(lines.rows) - 1)
-    return join(lines, (Piece(part.first, part.last, kind, "", "", part.start, part.end) for part in parts))
+    return join(
+        lines, (Piece(part.first, part.last, "block", "", "", part.start, part.end) for part in parts)
+    )

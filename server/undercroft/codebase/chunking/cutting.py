@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 FOREIGN = 40
 """The cost of a cut at a line where no syntax begins."""
+PARAGRAPH = 9
+"""The cost of a cut after a blank line inside a long comment or text."""
 
 
 class Lines:
@@ -93,7 +95,9 @@ def _cost(rows: list[str], row: int, depths: Mapping[int, int] | None) -> float:
     after_blank = not rows[row - 1].strip()
     if depths is not None:
         depth = depths.get(row)
-        return FOREIGN if depth is None else 2 * depth + (0 if after_blank else 1)
+        if depth is None:
+            return PARAGRAPH if after_blank else FOREIGN
+        return 2 * depth + (0 if after_blank else 1)
     indentation = min(len(line.expandtabs(4)) - len(bare), FOREIGN)
     closing = 4 if bare[0] in ")}]" else 0
     return indentation + closing + (0 if after_blank else 3)

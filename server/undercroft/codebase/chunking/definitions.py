@@ -1,9 +1,12 @@
 """What defines something, per language, as tree-sitter patterns.
 
-One line is a kind and a pattern. In the pattern `@name` is what is defined, and `@scope`, where
-it is there, what it belongs to. The kinds of `UNITS` make chunks of their own; the others are
-symbols only. `before` lines are what belongs to the definition that follows them: attributes,
-decorators, documentation. Grammars without a table are served by `generic`.
+One line is a kind and a pattern. In the pattern `@name` is what is defined (or a declarator that
+holds its name), and `@scope`, where it is there, what it belongs to. The kinds of `UNITS` make
+chunks of their own; the others are symbols only. `before` lines are what belongs to the definition
+that follows them: attributes, decorators, documentation. Where definitions are calls, the word at
+`@call` tells the kind (`CALLS`). Grammars without a table are served by `generic`.
+
+A query is compiled once in a process: wildcards in deep patterns make that slow in large grammars.
 """
 
 from __future__ import annotations
@@ -31,14 +34,60 @@ UNITS = {
 }
 """Kinds of definitions that make chunks, and the kind of those chunks."""
 
+CALLS = {
+    "defmodule": "module",
+    "defprotocol": "protocol",
+    "defimpl": "impl",
+    "def": "function",
+    "defp": "function",
+    "defguard": "function",
+    "defguardp": "function",
+    "defdelegate": "function",
+    "defn": "function",
+    "defn-": "function",
+    "defnp": "function",
+    "defmacro": "macro",
+    "defmacrop": "macro",
+    "test": "test",
+    "describe": "test",
+    "define_method": "method",
+    "define_singleton_method": "method",
+    "class": "class",
+    "actor": "class",
+    "struct": "struct",
+    "enum": "enum",
+    "extension": "extension",
+    "defrecord": "record",
+    "deftype": "class",
+    "defmulti": "function",
+    "defmethod": "method",
+    "defun": "function",
+    "cl-defun": "function",
+    "defsubst": "function",
+    "defgeneric": "function",
+    "defclass": "class",
+    "defstruct": "struct",
+    "cl-defstruct": "struct",
+    "defvar": "variable",
+    "defcustom": "variable",
+    "defconst": "constant",
+    "defparameter": "variable",
+    "define": "function",
+    "define-syntax": "macro",
+    "define-record-type": "record",
+}
+"""Words that define something where definitions are calls, and what they define."""
+CALLS_BEFORE = frozenset(("doc", "spec", "impl", "deprecated", "dialyzer", "since", "tag"))
+"""Words of calls that belong to the definition that follows them."""
+
 _PYTHON = """
 function  (function_definition name: (_) @name)
 class     (class_definition name: (_) @name)
 type      (type_alias_statement left: (_) @name)
-constant  (module (expression_statement (assignment left: (identifier) @name)))
-constant  (module (assignment left: (identifier) @name))
-field     (class_definition body: (block (assignment left: (identifier) @name)))
-field     (class_definition body: (block (expression_statement (assignment left: (identifier) @name))))
+constant  (module (expression_statement (assignment left: (identifier) @name)) @unit)
+constant  (module (assignment left: (identifier) @name) @unit)
+field     (class_definition body: (block (assignment left: (identifier) @name) @unit))
+field     (class_definition body: (block (expression_statement (assignment left: (identifier) @name)) @unit))
 before    (decorator)
 """
 
@@ -50,11 +99,10 @@ class     (class name: (_) @name)
 method    (method_definition name: (_) @name)
 function  (lexical_declaration (variable_declarator name: (identifier) @name value: [(arrow_function) (function_expression) (generator_function) (class)]))
 function  (variable_declaration (variable_declarator name: (identifier) @name value: [(arrow_function) (function_expression) (generator_function) (class)]))
-function  (expression_statement (assignment_expression left: (member_expression object: (_) @scope property: (_) @name) right: [(arrow_function) (function_expression) (generator_function) (class)]))
-function  (expression_statement (assignment_expression left: (identifier) @name right: [(arrow_function) (function_expression) (generator_function) (class)]))
+function  (assignment_expression left: (_) @name right: [(arrow_function) (function_expression) (generator_function) (class)])
 method    (pair key: (property_identifier) @name value: [(arrow_function) (function_expression) (generator_function)])
-constant  (program (lexical_declaration (variable_declarator name: (identifier) @name)))
-constant  (program (variable_declaration (variable_declarator name: (identifier) @name)))
+constant  (program (lexical_declaration (variable_declarator name: (identifier) @name)) @unit)
+constant  (program (variable_declaration (variable_declarator name: (identifier) @name)) @unit)
 constant  (export_statement (lexical_declaration (variable_declarator name: (identifier) @name)))
 before    (decorator)
 """
@@ -62,7 +110,6 @@ before    (decorator)
 _JAVASCRIPT = (
     _SCRIPT
     + """
-method    (field_definition property: (_) @name value: [(arrow_function) (function_expression)])
 field     (field_definition property: (_) @name)
 """
 )
@@ -77,7 +124,6 @@ enum      (enum_declaration name: (_) @name)
 module    (internal_module name: (_) @name)
 module    (module name: (_) @name)
 type      (type_alias_declaration name: (_) @name)
-method    (public_field_definition name: (_) @name value: [(arrow_function) (function_expression)])
 field     (public_field_definition name: (_) @name)
 field     (method_signature name: (_) @name)
 field     (property_signature name: (_) @name)
@@ -94,9 +140,9 @@ type      (type_spec name: (_) @name)
 type      (type_alias name: (_) @name)
 field     (method_elem name: (_) @name)
 field     (field_declaration name: (_) @name)
-constant  (source_file (const_declaration (const_spec name: (_) @name)))
-variable  (source_file (var_declaration (var_spec name: (_) @name)))
-variable  (source_file (var_declaration (var_spec_list (var_spec name: (_) @name))))
+constant  (source_file (const_declaration (const_spec name: (_) @name) @unit))
+variable  (source_file (var_declaration (var_spec name: (_) @name) @unit))
+variable  (source_file (var_declaration (var_spec_list (var_spec name: (_) @name) @unit)))
 """
 
 _RUST = """
@@ -106,8 +152,7 @@ struct    (struct_item name: (_) @name)
 union     (union_item name: (_) @name)
 enum      (enum_item name: (_) @name)
 trait     (trait_item name: (_) @name)
-impl      (impl_item type: [(type_identifier) @name (generic_type type: (_) @name) (scoped_type_identifier name: (_) @name) (reference_type type: (type_identifier) @name)])
-impl      (impl_item trait: [(type_identifier) @name (generic_type type: (_) @name) (scoped_type_identifier name: (_) @name)])
+impl      (impl_item type: (_) @name)
 module    (mod_item name: (_) @name body: (_))
 macro     (macro_definition name: (_) @name)
 type      (type_item name: (_) @name)
@@ -141,8 +186,8 @@ function  (function_declaration (receiver_type)? @scope (simple_identifier) @nam
 constructor (secondary_constructor "constructor" @name)
 type      (type_alias . (type_identifier) @name)
 type      (type_alias (modifiers) (type_identifier) @name)
-constant  (source_file (property_declaration (variable_declaration (simple_identifier) @name)))
-field     (class_body (property_declaration (variable_declaration (simple_identifier) @name)))
+constant  (source_file (property_declaration (variable_declaration (simple_identifier) @name)) @unit)
+field     (class_body (property_declaration (variable_declaration (simple_identifier) @name)) @unit)
 field     (enum_entry (simple_identifier) @name)
 field     (class_parameter (binding_pattern_kind) (simple_identifier) @name)
 """
@@ -167,10 +212,7 @@ before    (annotation)
 """
 
 _SWIFT = """
-class     (class_declaration declaration_kind: ["class" "actor"] name: (_) @name)
-struct    (class_declaration declaration_kind: "struct" name: (_) @name)
-enum      (class_declaration declaration_kind: "enum" name: (_) @name)
-extension (class_declaration declaration_kind: "extension" name: (_) @name)
+call      (class_declaration declaration_kind: _ @call name: (_) @name)
 protocol  (protocol_declaration name: (_) @name)
 function  (function_declaration name: [(simple_identifier) (bang) (custom_operator) "+" "-" "*" "/" "==" "<" ">"] @name)
 function  (protocol_function_declaration name: (simple_identifier) @name)
@@ -180,49 +222,36 @@ method    (subscript_declaration "subscript" @name)
 macro     (macro_declaration name: (_) @name)
 type      (typealias_declaration name: (type_identifier) @name)
 type      (associatedtype_declaration name: (_) @name)
-constant  (source_file (property_declaration name: (pattern bound_identifier: (simple_identifier) @name)))
-field     (class_body (property_declaration name: (pattern bound_identifier: (simple_identifier) @name)))
+constant  (source_file (property_declaration name: (pattern bound_identifier: (simple_identifier) @name)) @unit)
+field     (class_body (property_declaration name: (pattern bound_identifier: (simple_identifier) @name)) @unit)
 field     (protocol_property_declaration name: (pattern bound_identifier: (simple_identifier) @name))
 field     (enum_entry name: (simple_identifier) @name)
 """
 
 _C = """
-function  (function_definition declarator: (function_declarator declarator: (_) @name))
-function  (function_definition declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name)))
-function  (function_definition declarator: (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name))))
+function  (function_definition declarator: (_) @name)
 struct    (struct_specifier name: (_) @name body: (_))
 union     (union_specifier name: (_) @name body: (_))
 enum      (enum_specifier name: (_) @name body: (_))
-struct    (type_definition type: (struct_specifier body: (_)) declarator: (type_identifier) @name)
-union     (type_definition type: (union_specifier body: (_)) declarator: (type_identifier) @name)
-enum      (type_definition type: (enum_specifier body: (_)) declarator: (type_identifier) @name)
-type      (type_definition declarator: (type_identifier) @name)
-type      (type_definition declarator: (function_declarator declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name))))
-declaration (declaration declarator: (function_declarator declarator: (identifier) @name))
-declaration (declaration declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name)))
-variable  (translation_unit (declaration declarator: (init_declarator declarator: (identifier) @name)))
+type      (type_definition declarator: (_) @name)
+declaration (declaration declarator: (function_declarator) @name)
+declaration (declaration declarator: (pointer_declarator declarator: (function_declarator)) @name)
+variable  (translation_unit (declaration declarator: (init_declarator) @name) @unit)
 constant  (preproc_def name: (_) @name)
 macro     (preproc_function_def name: (_) @name)
 field     (enumerator name: (_) @name)
-field     (field_declaration declarator: (field_identifier) @name)
-field     (field_declaration declarator: (pointer_declarator declarator: (field_identifier) @name))
+field     (field_declaration declarator: (_) @name)
 """
 
 _CPP = (
     _C
     + """
-function  (function_definition declarator: (reference_declarator (function_declarator declarator: (_) @name)))
-function  (function_definition declarator: (operator_cast) @name)
 class     (class_specifier name: (_) @name body: (_))
 module    (namespace_definition name: (_) @name body: (_))
 type      (alias_declaration name: (_) @name)
 type      (concept_definition name: (_) @name)
-declaration (field_declaration declarator: (function_declarator declarator: (_) @name))
-declaration (field_declaration declarator: (reference_declarator (function_declarator declarator: (_) @name)))
-declaration (field_declaration declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name)))
-variable  (declaration_list (declaration declarator: (init_declarator declarator: (identifier) @name)))
-before    (template_declaration parameters: (_) @before)
-before    (template_declaration (requires_clause) @before)
+variable  (declaration_list (declaration declarator: (init_declarator) @name) @unit)
+before    (template_declaration (_) @before . [(function_definition) (class_specifier) (struct_specifier) (declaration) (alias_declaration) (concept_definition)])
 before    (attribute_declaration)
 """
 )
@@ -234,21 +263,18 @@ class     (singleton_class value: (_) @name)
 method    (method name: (_) @name)
 method    (singleton_method name: (_) @name)
 constant  (assignment left: (constant) @name)
-method    (call method: (identifier) @_call arguments: (argument_list . (simple_symbol) @name) block: (_) (#any-of? @_call "define_method" "define_singleton_method" "helper_method"))
+call      (call method: (identifier) @call arguments: (argument_list . (simple_symbol) @name))
 """
 
 _ELIXIR = """
-module    (call target: (identifier) @_call (arguments . (alias) @name) (do_block) (#any-of? @_call "defmodule" "defprotocol" "defimpl"))
-function  (call target: (identifier) @_call (arguments . [(identifier) @name (call target: (identifier) @name) (binary_operator left: (call target: (identifier) @name)) (binary_operator left: (identifier) @name)]) (#any-of? @_call "def" "defp" "defguard" "defguardp" "defdelegate" "defn" "defnp"))
-macro     (call target: (identifier) @_call (arguments . [(identifier) @name (call target: (identifier) @name) (binary_operator left: (call target: (identifier) @name))]) (#any-of? @_call "defmacro" "defmacrop"))
-test      (call target: (identifier) @_call (arguments . (string (quoted_content) @name)) (do_block) (#any-of? @_call "test" "describe"))
-before    (unary_operator operand: (call target: (identifier) @_call) (#any-of? @_call "doc" "spec" "impl" "deprecated" "dialyzer" "since" "tag"))
+call      (call target: (identifier) @call (arguments . (_) @name))
+before    (unary_operator operand: (call target: (identifier) @call))
 """
 
 _BASH = """
 function  (function_definition name: (_) @name)
-variable  (program (variable_assignment name: (variable_name) @name))
-variable  (program (declaration_command (variable_assignment name: (variable_name) @name)))
+variable  (program (variable_assignment name: (variable_name) @name) @unit)
+variable  (program (declaration_command (variable_assignment name: (variable_name) @name)) @unit)
 """
 
 _CSHARP = """
@@ -286,7 +312,7 @@ _LUA = """
 function  (function_declaration name: (_) @name)
 function  (assignment_statement (variable_list . name: (_) @name) (expression_list . value: (function_definition)))
 method    (field name: (identifier) @name value: (function_definition))
-variable  (chunk (variable_declaration (assignment_statement (variable_list name: (identifier) @name))))
+variable  (chunk (variable_declaration (assignment_statement (variable_list name: (identifier) @name))) @unit)
 """
 
 _HASKELL = """
@@ -319,14 +345,13 @@ method    (method_declaration_statement name: (_) @name)
 
 _R = """
 function  (binary_operator lhs: (identifier) @name rhs: (function_definition))
-variable  (program (binary_operator lhs: (identifier) @name operator: ["<-" "="]))
+variable  (program (binary_operator lhs: (identifier) @name operator: ["<-" "="]) @unit)
 """
 
 _ZIG = """
-function  (function_declaration name: (_) @name)
-struct    (variable_declaration (identifier) @name [(struct_declaration) (union_declaration) (enum_declaration)])
-constant  (source_file (variable_declaration (identifier) @name))
-test      (test_declaration [(string) (identifier)] @name)
+function  (Decl (FnProto function: (_) @name))
+constant  (source_file (Decl (VarDecl variable_type_function: (_) @name)) @unit)
+test      (TestDecl (STRINGLITERALSINGLE) @name)
 """
 
 _DART = """
@@ -349,15 +374,17 @@ before    (spec)
 """
 
 _CLOJURE = """
-function  (source (list_lit . (sym_lit) @_call . (sym_lit) @name (#match? @_call "^def")))
+call      (source (list_lit . (sym_lit) @call . (sym_lit) @name) @unit)
 """
 
 _LISP = """
-function  (source (list . (symbol) @_call . (symbol) @name (#match? @_call "^(cl-)?def")))
+call      (source (list . (symbol) @call . (symbol) @name) @unit)
+function  (function_definition name: (_) @name)
+macro     (macro_definition name: (_) @name)
 """
 
 _SCHEME = """
-function  (program (list . (symbol) @_call . [(symbol) @name (list . (symbol) @name)] (#match? @_call "^define")))
+call      (program (list . (symbol) @call . [(symbol) @name (list . (symbol) @name)]) @unit)
 """
 
 _JULIA = """
@@ -373,7 +400,7 @@ field     (keyframes_statement (keyframes_name) @name)
 """
 
 _TERRAFORM = """
-class     (config_file (body (block (identifier) (string_lit (template_literal) @name))))
+class     (config_file (body (block (identifier) . (string_lit (template_literal) @name)) @unit))
 """
 
 _MAKE = """
@@ -397,7 +424,7 @@ TABLES = {
     "css": _CSS,
     "cuda": _CPP,
     "dart": _DART,
-    "elisp": "",
+    "elisp": _LISP,
     "elixir": _ELIXIR,
     "erlang": _ERLANG,
     "go": _GO,
@@ -468,8 +495,11 @@ GENERIC_KINDS = (
 
 def table_of(language: str) -> list[tuple[str, str]]:
     """The (kind, pattern) lines of a language; none if it has no table."""
-    lines = TABLES.get(language, "").strip().splitlines()
-    return [(kind, pattern.strip()) for kind, _, pattern in (line.partition(" ") for line in lines)]
+    lines = TABLES.get(language, "").split("\n")
+    return [
+        (kind, pattern.strip())
+        for kind, _, pattern in (line.partition(" ") for line in lines if line)
+    ]
 
 
 def generic(node: str) -> tuple[str, str] | None:

@@ -46,18 +46,23 @@ class Grammar:
 @cache
 def grammar_of(language: str) -> Grammar | None:
     """The grammar with that name; None when the wheel has none."""
-    from tree_sitter import Query  # noqa: PLC0415  loaded with the first file
+    from tree_sitter import Query, QueryError  # noqa: PLC0415  loaded with the first file
     from tree_sitter_language_pack import get_language  # noqa: PLC0415
 
     try:
         grammar = get_language(language)  # type: ignore[arg-type]
     except LookupError:
         return None
-    patterns = [*_definitions(language, grammar), *_masks(grammar)]
-    text = "\n".join(pattern for _, pattern in patterns)
+    masks = _masks(grammar)
+    patterns = [*_definitions(language, grammar), *masks]
+    try:
+        query = Query(grammar, "\n".join(pattern for _, pattern in patterns))
+    except QueryError:  # a pattern that this grammar does not know
+        patterns = [line for line in patterns if _possible(grammar, line[1])]
+        query = Query(grammar, "\n".join(pattern for _, pattern in patterns))
     return Grammar(
         language=grammar,
-        query=Query(grammar, text),
+        query=query,
         kinds=[kind for kind, _ in patterns],
         keywords=_keywords(grammar),
     )
@@ -89,8 +94,14 @@ def _definitions(language: str, grammar: Language) -> list[tuple[str, str]]:
     table = table_of(language)
     if not table:
         table = [line for node in _nodes(grammar) if (line := generic(node))]
-    marked = [(kind, f"{pattern} @{'before' if kind == 'before' else 'unit'}") for kind, pattern in table]
-    return [(kind, pattern) for kind, pattern in marked if _possible(grammar, pattern)]
+        table = [line for line in table if _possible(grammar, line[1])]
+    return [(kind, _marked(kind, pattern)) for kind, pattern in table]
+
+
+def _marked(kind: str, pattern: str) -> str:
+    """The pattern with what it finds marked: the whole of it, where it does not say itself."""
+    mark = "@before" if kind == "before" else "@unit"
+    return pattern if mark in pattern else f"{pattern} {mark}"
 
 
 def _masks(grammar: Language) -> list[tuple[str, str]]:
@@ -102,7 +113,7 @@ def _masks(grammar: Language) -> list[tuple[str, str]]:
         texts += [node for node in WHOLE_STRINGS if node in nodes]
     found = []
     if comments:
-        found.append(("comment", f"[{' '.join(f'({node})' for node in comments)}] @before"))
+        found.append(("comment", f"[{' '.join(f'({node})' for node in comments)}] @comment"))
     if texts:
         found.append(("string", f"[{' '.join(f'({node})' for node in texts)}] @string"))
     found.append(("error", "(ERROR) @error"))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from undercroft.codebase.chunking.models import JOINED, MAXIMUM, SMALL, TARGET, Chunk, ChunkKind
+from undercroft.codebase.chunking.models import JOINED, MAXIMUM, SMALL, TARGET, WHOLE, Chunk, ChunkKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +31,8 @@ class Piece:
     scope: str = ""
     start: int = 0
     end: int = 0
+    leads: bool = False
+    """Whether it belongs to what follows: the head of a class, a comment above its definitions."""
 
 
 def join(lines: Lines, pieces: Iterable[Piece]) -> list[Chunk]:
@@ -58,10 +60,15 @@ def _together(lines: Lines, left: Piece, right: Piece) -> bool:
     one, other = lines.size(left.first, left.last), lines.size(right.first, right.last)
     if other < TINY and CLOSERS.fullmatch(lines.joined(right.first, right.last)):
         return True
-    if min(one, other) < TINY and total <= TARGET:
+    small = min(one, other)
+    if left.leads and not right.leads:
+        return (one < TINY and total <= WHOLE) or (small < SMALL and total <= TARGET)
+    if right.leads and not left.leads and other < SMALL:
+        return False
+    if small < TINY and total <= WHOLE:
         return True
     near = left.scope == right.scope or right.scope == _inside(left)
-    return near and min(one, other) < SMALL and total <= JOINED
+    return near and small < SMALL and total <= JOINED
 
 
 def _inside(piece: Piece) -> str:
@@ -71,9 +78,10 @@ def _inside(piece: Piece) -> str:
 
 def _merge(left: Piece, right: Piece) -> None:
     left.last = right.last
+    left.leads = right.leads
     names = left.symbol.split()
     if right.symbol and right.symbol not in names and len(left.symbol) < SYMBOL:
-        if not names or left.kind == "module":
+        if not names or left.kind in {"module", "block"}:
             left.kind = right.kind
         left.symbol = f"{left.symbol} {right.symbol}".strip()
     if left.scope != right.scope and not left.scope.startswith(right.scope + "."):

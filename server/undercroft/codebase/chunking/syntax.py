@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,16 @@ DECLARATORS = 8
 """Declarators around a name."""
 
 
+C_FAMILY = frozenset(("c", "cpp", "objc", "cuda"))
+MACROS = re.compile(
+    rb"^[A-Z_][A-Z0-9_]{4,}[ \t]*\r?$"
+    rb"|(?<=\bclass )[A-Z][A-Z0-9_]{3,}(?:\([^()\n]*\))?(?= +\w)"
+    rb"|(?<=\bstruct )[A-Z][A-Z0-9_]{3,}(?:\([^()\n]*\))?(?= +\w)",
+    re.MULTILINE,
+)
+"""Macros that a grammar cannot know: alone in a line, or between `class` and its name."""
+
+
 @dataclass(slots=True)
 class Findings:
     """What the query found in a tree."""
@@ -47,9 +58,10 @@ def parse_code(language: str, lines: Lines) -> tuple[list[Chunk], list[Symbol]] 
     if grammar is None:
         return "no grammar"
     data = lines.text.encode("utf-8", "replace")
+    source = MACROS.sub(_blank, data) if language in C_FAMILY else data
     if len(data) > LARGE:
         return "too large"
-    tree = parse_bounded(grammar, data)
+    tree = parse_bounded(grammar, source)
     if tree is None:
         return "timeout"
     root = tree.root_node
@@ -62,6 +74,10 @@ def parse_code(language: str, lines: Lines) -> tuple[list[Chunk], list[Symbol]] 
     places = [(unit.name, unit.row + 1) for unit in units]
     used = references(data, findings.masks, grammar.keywords, places)
     return chunks, [_definition(unit) for unit in units] + used
+
+
+def _blank(found: re.Match[bytes]) -> bytes:
+    return b" " * len(found[0])
 
 
 def _find(grammar: Grammar, root: Node, lines: Lines, data: bytes) -> Findings:
@@ -78,7 +94,7 @@ def _find(grammar: Grammar, root: Node, lines: Lines, data: bytes) -> Findings:
                 _note_before(found.before, node, lines)
         elif kind == "before":
             if "call" not in captures or _text(captures["call"][0], data) in CALLS_BEFORE:
-                _note_before(found.before, captures["before"][0], lines)
+                _note_before(found.before, captures["before"][-1], lines)
         elif kind == "error":
             node = captures["error"][0]
             found.errors += node.end_byte - node.start_byte

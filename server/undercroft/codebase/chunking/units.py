@@ -20,7 +20,7 @@ CONTAINED = 1_000
 """Characters up to which a definition stays in one chunk with the definitions inside it."""
 NESTING = 12
 """Definitions within definitions that make pieces of their own."""
-QUALIFIER = re.compile(r"::|\.|(?<=\w):(?=\w)|#")
+QUALIFIER = re.compile(r"::|\.|(?<=\w):(?=\w)")
 ARGUMENTS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)")
 NAME = 120
 """Characters of a name that are kept."""
@@ -40,8 +40,10 @@ class Unit:
     last: int
     start: int
     end: int
-    named: int
+    row: int
     """The row of its name."""
+    place: int
+    """The first byte of its name."""
     children: list[Unit] = field(default_factory=list)
 
     @property
@@ -62,7 +64,7 @@ def named(text: str) -> tuple[str, str]:
         return name, scope.replace("::", ".")
     while (bare := ARGUMENTS.sub("", text)) != text:
         text = bare
-    parts = [part.strip("$@'\"`:&*") for part in QUALIFIER.split(text)]
+    parts = [part.strip("#$@'\"`:&*") for part in QUALIFIER.split(text)]
     parts = [part for part in parts if part]
     scope = [part for part in parts[:-1] if part not in FILLERS]
     return (parts[-1] if parts else "", ".".join(scope))
@@ -70,15 +72,16 @@ def named(text: str) -> tuple[str, str]:
 
 def nest(units: Iterable[Unit], root: Node, last: int) -> Unit:
     """The file as one unit; each definition among the children of what encloses it."""
-    top = Unit(root, "module", "", "", 0, last, -1, root.end_byte + 1, -1)
+    top = Unit(root, "module", "", "", 0, last, -1, root.end_byte + 1, -1, -1)
     path = [top]
     for unit in sorted(units, key=lambda unit: (unit.start, -unit.end)):
         while unit.start >= path[-1].end:
             path.pop()
         outer = path[-1]
+        qualified = unit.scope
         if outer.path:
             unit.scope = f"{outer.path}.{unit.scope}" if unit.scope else outer.path
-        if unit.kind == "function" and UNITS.get(outer.kind) == "class":
+        if unit.kind == "function" and (qualified or UNITS.get(outer.kind) == "class"):
             unit.kind = "method"
         outer.children.append(unit)
         path.append(unit)
@@ -91,23 +94,20 @@ def pieces(
     """The rows of a unit from `first` on, in order, as what it defines divides them."""
     inner = list(_inner(unit)) if depth < NESTING else []
     size = lines.size(first, unit.last)
-    if depth and (size <= CONTAINED or (size <= WHOLE and not inner)):
+    contained = CONTAINED if inner and UNITS[unit.kind] in {"class", "module"} else WHOLE
+    if depth and size <= contained:
         yield Piece(first, unit.last, unit.chunk_kind, unit.name, unit.scope)
         return
+    rest = _Rest(lines, unit, before)
     cursor = first
-    depths: dict[int, int] | None = None
     for child in inner:
         if child.last < cursor:
             continue
         begin = _with_what_stands_before(max(child.first, cursor), cursor, before)
-        if begin > cursor and lines.size(cursor, begin - 1) > TARGET and depths is None:
-            depths = _depths(lines, unit, before)
-        yield from _rest(lines, unit, cursor, begin - 1, depths)
+        yield from rest.between(cursor, begin - 1, header=cursor == first)
         yield from pieces(lines, child, before, begin, depth + 1)
         cursor = child.last + 1
-    if cursor <= unit.last and lines.size(cursor, unit.last) > TARGET and depths is None:
-        depths = _depths(lines, unit, before)
-    yield from _rest(lines, unit, cursor, unit.last, depths)
+    yield from rest.between(cursor, unit.last, header=cursor == first)
 
 
 def _inner(unit: Unit) -> Iterator[Unit]:
@@ -125,16 +125,31 @@ def _with_what_stands_before(first: int, cursor: int, before: dict[int, int]) ->
     return first
 
 
-def _rest(
-    lines: Lines, unit: Unit, first: int, last: int, depths: dict[int, int] | None
-) -> Iterator[Piece]:
+class _Rest:
     """What lies between the definitions inside a unit."""
-    if first > last:
-        return
-    for part in cut(lines, first, last, depths):
-        yield Piece(
-            part.first, part.last, unit.chunk_kind, unit.name, unit.scope, part.start, part.end
-        )
+
+    def __init__(self, lines: Lines, unit: Unit, before: dict[int, int]) -> None:
+        self.lines = lines
+        self.unit = unit
+        self.before = before
+        self.depths: dict[int, int] | None = None
+
+    def between(self, first: int, last: int, *, header: bool) -> Iterator[Piece]:
+        """The pieces of those rows; the first of a unit carry its name."""
+        trimmed = self.lines.trimmed(first, last)
+        if trimmed is None:
+            return
+        first, last = trimmed
+        if self.depths is None and self.lines.size(first, last) > TARGET:
+            self.depths = _depths(self.lines, self.unit, self.before)
+        unit = self.unit
+        named = header or unit.chunk_kind in {"function", "method"}
+        symbol, scope = (unit.name, unit.scope) if named else ("", unit.path)
+        for part in cut(self.lines, first, last, self.depths):
+            leads = part.last == last and ((header and unit.row >= 0) or last in self.before)
+            yield Piece(
+                part.first, part.last, unit.chunk_kind, symbol, scope, part.start, part.end, leads
+            )
 
 
 def _depths(lines: Lines, unit: Unit, before: dict[int, int]) -> dict[int, int]:
