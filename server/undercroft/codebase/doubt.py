@@ -1,0 +1,99 @@
+"""Whether a value is a secret or only stands where one could: placeholders, names, examples."""
+
+from __future__ import annotations
+
+import re
+
+_STANDS_FOR_ONE = re.compile(
+    rb"\$\{|\$\(|\{\{|\}\}|%\(|%[sdvq]\b|<[%\w]|#\{|\{[\w.!:]{0,40}\}|\.\.\.|\*{3}|x{4}|X{4}|masked:|\$(?:argon2|2[aby]\$)"
+    rb"|(?i:example|change.?me|placeholder|dummy|redacted|replace.?me|insert|your[_-]|my[_-]?(?:api|secret|token|pass)"
+    rb"|process\.env|os\.environ|getenv|lorem|deadbeef|cafebabe|foobar|swordfish|hunter2|12345|abcdef|qwerty"
+    rb"|00000|11111|aaaaa|98765)"
+)
+_HARMLESS_WORDS = re.compile(
+    rb"(?i:passw(?:or)?d|passwd|passphrase|secret|token|key|test(?:ing)?|fake|mock|sample|demo|default|invalid|valid"
+    rb"|wrong|correct|super|some|user|admin|root|guest|login|access|refresh|bearer|client|server|auth|session"
+    rb"|foo|bar|baz|value|string|not|real|very|this|is|the|for|with|new|old|my|random|dev|local|public|private|api"
+    rb"|postgres|mysql|redis|rabbit|mongo|tiger|scott|pass|pwd|one|two|three|abc|xyz|123+)"
+)
+_RUNS = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^A-Za-z0-9]")
+_NUMBERS = re.compile(rb"[-+0-9.:/_,TZ ]+\Z")
+_PATH = re.compile(rb"(?:[a-z][a-z0-9+]{1,10}:/)?\.{0,2}/[\w.-]+(?:/|\Z)|[A-Z]:\\|@[\w-]+/")
+_HEXADECIMAL = re.compile(rb"[0-9a-fA-F-]{32,128}\Z")
+_LONG = 16
+_WORDLESS = 2.2
+_FEW_WORDS = 3.2
+
+
+def varied(value: bytes) -> bool:
+    """Neither one character over and over, nor an example or placeholder."""
+    return len(set(value)) >= min(8, len(value) // 2 + 1) and not _STANDS_FOR_ONE.search(value)
+
+
+def scrambled(value: bytes) -> bool:
+    """Digits, or letters of both cases that make no words."""
+    return _has_digit(value) or (_run(value) < _FEW_WORDS and value.lower() != value)
+
+
+def plausible(value: bytes, *, quoted: bool) -> bool:
+    """Whether a value that is assigned to a telling name is a secret.
+
+    What stands in quotes is a value; without them it may be an expression, so more is asked of it.
+    """
+    if not varied(value) or _NUMBERS.match(value) or _PATH.match(value):
+        return False
+    rest = _HARMLESS_WORDS.sub(b"", value).strip(b"_-. ")
+    if len(rest) < 6:  # noqa: PLR2004 -- what is left says too little
+        return False
+    return _in_quotes(value, rest) if quoted else _bare(value)
+
+
+def plausible_in_address(password: bytes) -> bool:
+    """Whether what stands between a user and a host is a password that somebody uses."""
+    if len(password) < 5 or not varied(password) or _NUMBERS.match(password):  # noqa: PLR2004 -- shorter is an example
+        return False
+    rest = _HARMLESS_WORDS.sub(b"", password)
+    if len(rest) < 4:  # noqa: PLR2004 -- only such words
+        return False
+    return not rest.isalpha() or not (rest.islower() or rest.istitle()) or len(rest) >= _LONG - 4
+
+
+def _kinds(value: bytes) -> int:
+    """How many of lower case, upper case, digits and others stand in a value."""
+    lower = value.lower() != value.upper() and value != value.upper()
+    upper = value != value.lower()
+    digits = any(code in b"0123456789" for code in value)
+    return lower + upper + digits + (not value.isalnum())
+
+
+def _run(value: bytes) -> float:
+    """Characters of a run of one kind, on the average: words are long, random text is not."""
+    return len(value) / max(1, len(_RUNS.findall(value)))
+
+
+def _has_digit(value: bytes) -> bool:
+    return any(code in b"0123456789" for code in value)
+
+
+def _in_quotes(value: bytes, rest: bytes) -> bool:
+    if _HEXADECIMAL.match(value):
+        return True
+    if not _has_digit(rest):
+        return (
+            len(value) >= _LONG
+            and value.isalpha()
+            and _run(value) < _WORDLESS
+            and _kinds(value) > 1
+        )
+    if len(value) >= _LONG:
+        return _run(value) <= 4 or (_run(value) <= 6 and _kinds(value) > 3)  # noqa: PLR2004 -- measured
+    return (_kinds(value) > 2 and _run(value) <= 4) or (len(value) > 11 and _run(value) <= 3)  # noqa: PLR2004 -- measured
+
+
+def _bare(value: bytes) -> bool:
+    if _HEXADECIMAL.match(value):
+        return _has_digit(value)
+    digits = sum(code in b"0123456789" for code in value)
+    if len(value) >= _LONG:
+        return digits > 1 and b"." not in value and _run(value) <= 3.2 and _kinds(value) > 1  # noqa: PLR2004 -- measured
+    return digits > 0 and _kinds(value) > 2 and any(code in b"!@#$%^&~?" for code in value)  # noqa: PLR2004 -- measured
