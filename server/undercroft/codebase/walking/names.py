@@ -80,15 +80,33 @@ _CODE = re.compile(
     r"lua|pl|pm|r|jl|dart|clj|cljs|hs|ml|mli|vue|svelte|html?|md|mdx|rst|adoc|feature|sql|proto|graphql|"
     r"sh|bash|zsh|fish|ps1|tf|nix|zig|vim|el|pub|crt|cer|lock)\Z"
 )
-_TELLING = re.compile(
-    r"(?P<generated>_pb2(?:_grpc)?\.pyi?\Z|\.pb\.(?:go|cc|h|c|swift|dart)\Z|\.pb\.gw\.go\Z|_grpc\.pb\.go\Z"
-    r"|\.g\.(?:dart|cs|i\.cs)\Z|\.freezed\.dart\Z|\.designer\.(?:cs|vb)\Z|[._]generated\.[a-z]+\Z"
-    r"|[._-]gen\.(?:go|ts|rs)\Z|\Azz_generated[._]|_string\.gen\.go\Z|\Abindata\.go\Z)"
-    r"|(?P<minified>[.-]min\.(?:[cm]?js|css|html?|map|svg|json)\Z|[.-]bundle\.[cm]?js\Z|\.chunk\.(?:js|css)\Z)"
-    r"|(?P<secret>\A\.env\.|\A\.env[-_]|[\w-]\.env\Z"
-    r"|\A(?:.*[._-])?(?:credentials?|secrets?|passwords?|passwd|service[_-]?account(?:[_-]?key)?|client[_-]secrets?|htpasswd"
-    r"|firebase-adminsdk)(?:[._-].*)?\.(?:json|ya?ml|toml|ini|cfg|conf|txt|xml|properties|csv|enc|env|plist|kdl|sops)\Z"
-    r"|\A(?:id|ssh)_(?:rsa|dsa|ecdsa|ed25519)[\w.-]*\Z|\.tfstate\.|\.tfvars\.json\Z|\Akubeconfig\b.*\Z)"
+_MADE = {
+    "generated": """_pb2 _pb2_grpc .pb .pb.gw _grpc.pb .g .g.i .freezed .designer .generated _generated
+        .gen""",
+    "minified": ".min -min .bundle -bundle .chunk",
+}
+_MADE_STEMS = {reason: tuple(stems.split()) for reason, stems in _MADE.items()}
+_ANY_MADE = (*_MADE_STEMS["generated"], *_MADE_STEMS["minified"])
+_MADE_BEGINNINGS = ("zz_generated.", "bindata.go")
+_WRITTEN = frozenset({"json", "yaml", "yml", "toml", "md", "txt", "sh", "xml"})
+"""Endings that say nothing about generators: a file `code.gen.yaml` configures one."""
+
+_GENERATED_CODE = frozenset({"go", "ts", "tsx", "js", "rs", "dart", "cs"})
+"""Endings of what `.gen` marks as made; a `.gen.py` makes something."""
+
+_MAY_HOLD_SECRETS = frozenset(
+    {
+        *("json", "yaml", "yml", "toml", "ini", "cfg", "conf", "txt", "xml", "properties"),
+        *("csv", "enc", "env", "plist", "kdl", "sops"),
+    }
+)
+_SECRET_STEM = re.compile(
+    r"\A(?:.{0,200}[._-])?(?:credentials?|secrets?|passwords?|passwd|service[_-]?account(?:[_-]?key)?"
+    r"|client[_-]secrets?|htpasswd|firebase-adminsdk|terraform\.tfvars)(?:[._-].*)?\Z"
+)
+_SECRET_BEGINNINGS = (
+    *(".env.", ".env-", ".env_", "kubeconfig"),
+    *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"),
 )
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 
@@ -105,10 +123,26 @@ def file_reason(name: str) -> str:
     if not name.isprintable() and _NOT_TEXT.search(name):
         return "name"
     lower = name.lower()
-    ending = lower.rpartition(".")[2]
-    reason = _NAMES.get(lower) or _ENDINGS.get(ending, "")
-    if not reason and (telling := _TELLING.search(lower)):
-        reason = telling.lastgroup or ""
+    stem, _, ending = lower.rpartition(".")
+    reason = _NAMES.get(lower) or _ENDINGS.get(ending) or ""
+    if not reason and (stem.endswith(_ANY_MADE) or lower.startswith(_MADE_BEGINNINGS)):
+        reason = _made(stem, ending)
+    if not reason and _holds_secrets(lower, stem, ending):
+        reason = "secret"
     if reason == "secret" and (_HARMLESS.search(lower) or _CODE.search(lower)):
         return ""
     return reason
+
+
+def _made(stem: str, ending: str) -> str:
+    if stem.endswith(_MADE_STEMS["minified"]):
+        return "minified"
+    if ending in _WRITTEN or (stem.endswith(".gen") and ending not in _GENERATED_CODE):
+        return ""
+    return "generated"
+
+
+def _holds_secrets(lower: str, stem: str, ending: str) -> bool:
+    if ending in _MAY_HOLD_SECRETS and (ending == "env" or _SECRET_STEM.match(stem)):
+        return True
+    return lower.startswith(_SECRET_BEGINNINGS) or ".tfstate." in lower
