@@ -1,0 +1,23 @@
+"""Vectors of texts: the built-in model and what it is given of a chunk."""
+
+from typing import Protocol
+
+from undercroft.codebase.embedding.static import StaticModel
+
+__all__ = ["StaticModel", "document_text"]
+
+
+class Piece(Protocol):
+    """What of a chunk has to do with what it means, wherever it lies."""
+
+    @property
+    def symbol(self) -> str: ...  # noqa: D102
+    @property
+    def scope(self) -> str: ...  # noqa: D102
+    @property
+    def text(self) -> str: ...  # noqa: D102
+
+
+def document_text(chunk: Piece) -> str:
+    """What is embedded of a chunk. No path goes in: equal contents share their vectors."""
+    return f"{chunk.scope} {chunk.symbol}\n{chunk.text}"
