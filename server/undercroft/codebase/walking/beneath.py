@@ -48,7 +48,7 @@ class Ladder:
     """The open folders from the root down to where the walk stands."""
 
     def __init__(self, root: Path | str) -> None:
-        self._names: list[str] = []
+        self._paths = [""]
         self._rungs = [os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
         self._device = os.fstat(self._rungs[0]).st_dev
 
@@ -61,7 +61,8 @@ class Ladder:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self._climb(-1)
+        while self._rungs:
+            self._climb()
 
     def enter(self, folder: str) -> int:
         """The descriptor of a folder (relative, "" is the root), valid until the next call.
@@ -70,24 +71,20 @@ class Ladder:
             Left: A link, another file system, too deep, unreadable or gone.
 
         """
-        names = folder.split("/") if folder else []
-        if len(names) > DEEPEST:
+        if folder.count("/") >= DEEPEST:
             raise Left("deep")
-        common = 0
-        for mine, wanted in zip(self._names, names, strict=False):
-            if mine != wanted:
-                break
-            common += 1
-        self._climb(common)
-        for name in names[common:]:
+        wanted = f"{folder}/" if folder else ""
+        while not wanted.startswith(self._paths[-1]):
+            self._climb()
+        for name in (
+            wanted[len(self._paths[-1]) : -1].split("/") if wanted != self._paths[-1] else ()
+        ):
             self._descend(name)
         return self._rungs[-1]
 
-    def _climb(self, depth: int) -> None:
-        """Close every rung below that depth; -1 closes the root too."""
-        while len(self._rungs) > depth + 1:
-            os.close(self._rungs.pop())
-        del self._names[max(depth, 0) :]
+    def _climb(self) -> None:
+        os.close(self._rungs.pop())
+        self._paths.pop()
 
     def _descend(self, name: str) -> None:
         if name in {"", ".", ".."}:
@@ -96,10 +93,11 @@ class Ladder:
             rung = os.open(name, _FOLDER, dir_fd=self._rungs[-1])
         except OSError as error:
             raise Left(reason_of(error)) from error
-        self._rungs.append(rung)
-        self._names.append(name)
         if os.fstat(rung).st_dev != self._device:
+            os.close(rung)
             raise Left("mount")
+        self._rungs.append(rung)
+        self._paths.append(f"{self._paths[-1]}{name}/")
 
 
 def read_at(folder: int, name: str, *, max_bytes: int) -> bytes:

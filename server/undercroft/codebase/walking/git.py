@@ -22,6 +22,9 @@ PATIENCE = 30.0
 
 _LINKED = re.compile(rb"[/\\]worktrees[/\\][^/\\]+\s*\Z")
 _POINTER = 4096
+_PIPE = 1 << 20
+"""Bytes that git may write before anybody reads: room for 10,000 paths."""
+
 _OPTIONS = (
     "core.fsmonitor=false",  # may name a program
     "core.hooksPath=/dev/null",
@@ -81,7 +84,9 @@ def linked_worktree(folder: int) -> bool:
     return _LINKED.search(pointer) is not None
 
 
-def listing(repository: Repository, folder: Path, *, patience: float = PATIENCE) -> set[str] | None:
+def listing(
+    repository: Repository, folder: Path, *, patience: float = PATIENCE
+) -> list[str] | None:
     """Tracked, and untracked but not ignored paths below the folder, relative to it.
 
     A submodule is listed as its folder, an untracked repository as its folder with a slash.
@@ -101,15 +106,15 @@ def listing(repository: Repository, folder: Path, *, patience: float = PATIENCE)
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=patience,
+            pipesize=_PIPE,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
     if answer.returncode:
         return None
-    paths = set(os.fsdecode(answer.stdout).split("\0"))
-    paths.discard("")
-    return paths
+    # A path in conflict is listed once for each side.
+    return list(dict.fromkeys(os.fsdecode(answer.stdout).split("\0")[:-1]))
 
 
 def _environment(repository: Repository) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 REPOSITORY_FOLDERS = frozenset({".git", ".hg", ".svn", ".jj", ".bzr", "CVS", "_darcs", ".pijul"})
 """What version control keeps for itself: neither walked nor counted."""
@@ -76,13 +77,12 @@ _HARMLESS = re.compile(
     r"(?=[._-]|\Z)"
 )
 _CODE = re.compile(
-    r"\.(?:py|pyi|[cm]?[jt]sx?|d\.ts|go|rs|rb|java|kt|kts|scala|swift|cs|fs|php|ex|exs|erl|c|cc|cpp|h|hpp|"
-    r"lua|pl|pm|r|jl|dart|clj|cljs|hs|ml|mli|vue|svelte|html?|md|mdx|rst|adoc|feature|sql|proto|graphql|"
-    r"sh|bash|zsh|fish|ps1|tf|nix|zig|vim|el|pub|crt|cer|lock)\Z"
+    r"\.(?:py|pyi|[cm]?[jt]sx?|d\.ts|go|rs|rb|java|kt|kts|scala|swift|cs|fs|php|ex|exs|"
+    r"erl|c|cc|cpp|h|hpp|lua|pl|pm|r|jl|dart|clj|cljs|hs|ml|mli|vue|svelte|html?|md|mdx|rst|"
+    r"adoc|feature|sql|proto|graphql|sh|bash|zsh|fish|ps1|tf|nix|zig|vim|el|pub|crt|cer|lock)\Z"
 )
 _MADE = {
-    "generated": """_pb2 _pb2_grpc .pb .pb.gw _grpc.pb .g .g.i .freezed .designer .generated _generated
-        .gen""",
+    "generated": "_pb2 _pb2_grpc .pb .pb.gw .g .g.i .freezed .designer .generated _generated .gen",
     "minified": ".min -min .bundle -bundle .chunk",
 }
 _MADE_STEMS = {reason: tuple(stems.split()) for reason, stems in _MADE.items()}
@@ -118,12 +118,15 @@ def folder_reason(name: str) -> str:
     return _FOLDERS.get(name, "")
 
 
+@lru_cache(maxsize=1 << 15)
 def file_reason(name: str) -> str:
     """Why a file of that name is left out, or ""."""
     if not name.isprintable() and _NOT_TEXT.search(name):
         return "name"
     lower = name.lower()
-    stem, _, ending = lower.rpartition(".")
+    stem, dot, ending = lower.rpartition(".")
+    if not dot:
+        stem, ending = lower, ""
     reason = _NAMES.get(lower) or _ENDINGS.get(ending) or ""
     if not reason and (stem.endswith(_ANY_MADE) or lower.startswith(_MADE_BEGINNINGS)):
         reason = _made(stem, ending)

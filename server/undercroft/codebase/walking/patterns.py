@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 _LONGEST = 1000
 _STAR = "*"
+_GLUED = re.compile(r"([^*?\[\\]*[^*?\[\\/])(?=\*\*/)")
 _POSIX = {
     "alnum": "a-zA-Z0-9",
     "alpha": "a-zA-Z",
@@ -71,6 +72,9 @@ def _without_trailing_spaces(line: str) -> str:
 
 def _anchored(pattern: str) -> str:
     """`**` between slashes stands for any folders; the names between two of them are a block."""
+    if glued := _GLUED.match(pattern):
+        # Git compares what stands before the first wildcard by itself, so `**` begins the rest.
+        return re.escape(glued[1]) + _anchored(pattern[glued.end(1) :])
     blocks: list[list[str]] = [[]]
     for part in pattern.split("/"):
         if part != "**":
@@ -82,8 +86,8 @@ def _anchored(pattern: str) -> str:
         return f"{first}\\Z"
     expression = f"{first}/" if first else ""
     for block in others[:-1]:
-        expression += f"(?>(?:[^/]+/)*?{block}/)"
-    return expression + (f"(?:[^/]+/)*?{others[-1]}\\Z" if others[-1] else ".+\\Z")
+        expression += f"(?>(?:[^/]*/)*?{block}/)"
+    return expression + (f"(?:[^/]*/)*?{others[-1]}\\Z" if others[-1] else ".+\\Z")
 
 
 def _segment(name: str) -> str:
@@ -138,8 +142,9 @@ def _bracket(name: str, at: int) -> tuple[str, int]:
         high = low
         if name[at : at + 1] == "-" and name[at + 1 : at + 2] not in {"", "]"}:
             high, at = _member(name, at + 1)
-        if low <= high:
-            members += f"{re.escape(low)}-{re.escape(high)}"
+        members += re.escape(low)  # even of a range that is none, as in "z-a"
+        if low < high:
+            members += f"-{re.escape(high)}"
     if at >= len(name):
         raise _NeverError
     if not members:

@@ -86,7 +86,7 @@ class Walker:
     def _full(self) -> bool:
         return len(self._files) > self._max_files or self._entries_left < 0
 
-    def _ask_git(self, area: str) -> set[str] | None:
+    def _ask_git(self, area: str) -> list[str] | None:
         folder = self._root / area
         repository = git.repository_at(folder) if area else git.repository_of(folder)
         if repository is None or self._asked >= MOST_REPOSITORIES:
@@ -129,11 +129,12 @@ class Walker:
         folder = self._folder(path)
         if OUR_IGNORE_FILE in names:
             ours = folder.ours.below(descriptor, path, OUR_IGNORE_FILE)
-            folder = folder._replace(ours=ours, ruled=True)
+            folder = folder._replace(ours=ours)
         if _GIT_IGNORE_FILE in names:
             gits = folder.gits.below(descriptor, path, _GIT_IGNORE_FILE)
-            folder = folder._replace(gits=gits, ruled=True)
-        self._folders[path] = folder
+            folder = folder._replace(gits=gits)
+        ruled = bool(folder.kept or folder.ours.files or folder.gits.files)
+        self._folders[path] = folder = folder._replace(ruled=ruled)
         return folder
 
     # Files ----------------------------------------------------------------------------------
@@ -165,7 +166,7 @@ class Walker:
 
     # By git's list --------------------------------------------------------------------------
 
-    def _take_listed(self, area: str, listed: set[str]) -> None:
+    def _take_listed(self, area: str, listed: list[str]) -> None:
         """The files that git names, folder by folder."""
         by_folder: defaultdict[str, list[str]] = defaultdict(list)
         for path in listed:
