@@ -54,5 +54,6 @@ def _by_lines(lines: Lines) -> list[Chunk]:
     """Chunks cut where indentation and blank lines say."""
     parts = cut(lines, 0, len(lines.rows) - 1)
     return join(
-        lines, (Piece(part.first, part.last, "block", "", "", part.start, part.end) for part in parts)
+        lines,
+        (Piece(part.first, part.last, "block", "", "", part.start, part.end) for part in parts),
     )

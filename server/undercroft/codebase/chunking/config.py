@@ -12,7 +12,9 @@ from undercroft.codebase.chunking.models import Chunk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-YAML_KEY = re.compile(r"([\w.$/\"'-][^:#{}\[\]]*?)\s*:(?:\s|$)|(?:-\s+)(?:name|id|uses|key):\s*(.+)|(---)")
+YAML_KEY = re.compile(
+    r"([\w.$/\"'-][^:#{}\[\]]*?)\s*:(?:\s|$)|(?:-\s+)(?:name|id|uses|key):\s*(.+)|(---)"
+)
 TABLE = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]+")
 INI_KEY = re.compile(r"([\w.-]+)\s*[=:]")
 JSON_KEY = re.compile(r'\s*"((?:[^"\\]|\\.)+)"\s*:')

@@ -52,7 +52,9 @@ class Part(NamedTuple):
     end: int = 0
 
 
-def cut(lines: Lines, first: int, last: int, depths: Mapping[int, int] | None = None) -> Iterator[Part]:
+def cut(
+    lines: Lines, first: int, last: int, depths: Mapping[int, int] | None = None
+) -> Iterator[Part]:
     """Parts of at most `TARGET` characters, where lines allow it.
 
     `depths` gives the rows where a statement begins and how deep it lies; without it,

@@ -31,6 +31,11 @@ UNITS = {
     "impl": "class",
     "extension": "class",
     "module": "module",
+    "type": "statement",
+    "constant": "statement",
+    "variable": "statement",
+    "declaration": "statement",
+    "query": "statement",
 }
 """Kinds of definitions that make chunks, and the kind of those chunks."""
 
@@ -240,6 +245,7 @@ variable  (translation_unit (declaration declarator: (init_declarator) @name) @u
 constant  (preproc_def name: (_) @name)
 macro     (preproc_function_def name: (_) @name)
 field     (enumerator name: (_) @name)
+declaration (field_declaration declarator: (function_declarator) @name)
 field     (field_declaration declarator: (_) @name)
 """
 

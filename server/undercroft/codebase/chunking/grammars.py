@@ -25,7 +25,7 @@ LITERALS = (
     "raw_string ansi_c_string char_literal character_literal rune_literal charlist heredoc_body"
 ).split()
 WHOLE_STRINGS = "string string_literal line_string_literal string_lit str_lit text".split()
-STEPS_PER_CHARACTER = 0.05
+STEPS_PER_BYTE = 0.05
 STEPS = 2_000
 """Progress reports (each some 100 steps of the parser) that any parse may make: the same text
 gives the same answer on a fast machine and on a slow one."""
@@ -72,21 +72,29 @@ def parse_bounded(grammar: Grammar, data: bytes) -> Tree | None:
     """The tree, or None when the parser needs too many steps for a text of that size."""
     from tree_sitter import Parser  # noqa: PLC0415
 
-    left = STEPS + int(len(data) * STEPS_PER_CHARACTER)
+    parser = Parser(grammar.language)
+    left = STEPS + int(len(data) * STEPS_PER_BYTE)
     deadline = time.monotonic() + SECONDS
+    views: dict[int, memoryview] = {}
 
     def stop(_offset: int, _error: bool) -> bool:  # noqa: FBT001  the library's signature
         nonlocal left
         left -= 1
         return left < 0 or (left % 64 == 0 and time.monotonic() > deadline)
 
-    def read(offset: int, _point: object) -> bytes:
-        return data[offset : offset + 65_536] if offset else data
+    def read(offset: int, _point: object) -> memoryview:
+        view = views.get(offset)
+        if view is None:
+            view = views[offset] = memoryview(data)[offset:]
+        return view
 
     try:
-        return Parser(grammar.language).parse(read, progress_callback=stop)
+        return parser.parse(read, progress_callback=stop)
     except ValueError:  # "Parsing failed": stopped
         return None
+    finally:
+        for view in views.values():  # the library keeps what it read: the text shall not stay
+            view.release()
 
 
 def _definitions(language: str, grammar: Language) -> list[tuple[str, str]]:

@@ -6,7 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from undercroft.codebase.chunking.models import JOINED, MAXIMUM, SMALL, TARGET, WHOLE, Chunk, ChunkKind
+from undercroft.codebase.chunking.models import (
+    JOINED,
+    MAXIMUM,
+    SMALL,
+    TARGET,
+    WHOLE,
+    Chunk,
+    ChunkKind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,5 +111,10 @@ def _chunk(lines: Lines, piece: Piece) -> Chunk:
     else:
         text = lines.joined(piece.first, piece.last)
     return Chunk(
-        piece.first + 1, piece.last + 1, piece.kind, piece.symbol[:SYMBOL], piece.scope[:SYMBOL], text
+        piece.first + 1,
+        piece.last + 1,
+        piece.kind,
+        piece.symbol[:SYMBOL],
+        piece.scope[:SYMBOL],
+        text,
     )

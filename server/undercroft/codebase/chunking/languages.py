@@ -166,7 +166,9 @@ CPLUSPLUS = re.compile(
     r"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|public:|private:|protected:)|std::|\bconstexpr\b",
     re.MULTILINE,
 )
-OBJECTIVE_C = re.compile(r"^\s*(?:@(?:interface|implementation|protocol|import|class|end)\b|#import\s)", re.MULTILINE)
+OBJECTIVE_C = re.compile(
+    r"^\s*(?:@(?:interface|implementation|protocol|import|class|end)\b|#import\s)", re.MULTILINE
+)
 LOOK = 20_000
 """Characters of a header that are looked at to tell C from C++."""
 

@@ -30,7 +30,9 @@ class Heading(NamedTuple):
 
 def prose(language: str, lines: Lines) -> list[Chunk]:
     """Sections under their headings; long ones cut at paragraphs."""
-    headings = {"markdown": _markdown, "rst": _rst, "org": _org, "text": _adoc}[language](lines.rows)
+    headings = {"markdown": _markdown, "rst": _rst, "org": _org, "text": _adoc}[language](
+        lines.rows
+    )
     return join(lines, _sections(lines, list(headings)))
 
 

@@ -39,7 +39,8 @@ def parse_page(lines: Lines) -> tuple[list[Chunk], list[Symbol]]:
 def _markup(lines: Lines, first: int, last: int) -> list[Chunk]:
     parts = cut(lines, first, last)
     return join(
-        lines, (Piece(part.first, part.last, "block", "", "", part.start, part.end) for part in parts)
+        lines,
+        (Piece(part.first, part.last, "block", "", "", part.start, part.end) for part in parts),
     )
 
 

@@ -102,7 +102,21 @@ def _find(grammar: Grammar, root: Node, lines: Lines, data: bytes) -> Findings:
             if number < numbers.get(unit.place, number + 1):
                 numbers[unit.place] = number
                 found.units[unit.place] = unit
+    for unit in found.units.values():
+        _end_with_code(unit, found.before, lines)
     return found
+
+
+def _end_with_code(unit: Unit, before: dict[int, int], lines: Lines) -> None:
+    """Grammars of indented languages end a block where the next one begins: comments between
+    them belong to the next."""
+    row, column = unit.node.end_point
+    if lines.rows[row][:column].strip():
+        return
+    last = row
+    while last > unit.first and (last == row or not lines.rows[last].strip() or last in before):
+        last = before.get(last, last) - 1
+    unit.last = max(last, unit.first)
 
 
 def _note_before(before: dict[int, int], node: Node, lines: Lines) -> None:
@@ -154,7 +168,9 @@ def _name(node: Node) -> Node:
 
 
 def _text(node: Node, data: bytes) -> str:
-    return data[node.start_byte : min(node.end_byte, node.start_byte + NAME)].decode("utf-8", "replace")
+    return data[node.start_byte : min(node.end_byte, node.start_byte + NAME)].decode(
+        "utf-8", "replace"
+    )
 
 
 def _last_row(node: Node, first: int) -> int:

@@ -103,7 +103,7 @@ def pieces(
     for child in inner:
         if child.last < cursor:
             continue
-        begin = _with_what_stands_before(max(child.first, cursor), cursor, before)
+        begin = _with_what_stands_before(lines, max(child.first, cursor), cursor, before)
         yield from rest.between(cursor, begin - 1, header=cursor == first)
         yield from pieces(lines, child, before, begin, depth + 1)
         cursor = child.last + 1
@@ -111,16 +111,28 @@ def pieces(
 
 
 def _inner(unit: Unit) -> Iterator[Unit]:
-    """The nearest definitions inside that make chunks."""
-    for child in unit.children:
-        if child.kind in UNITS:
-            yield child
+    """The nearest definitions inside that make chunks; what a function holds are its statements."""
+    code = unit.chunk_kind in {"function", "method"}
+    waiting = unit.children[::-1]
+    while waiting:
+        child = waiting.pop()
+        kind = UNITS.get(child.kind)
+        if kind is None or (code and kind == "statement"):
+            waiting.extend(child.children[::-1])
         else:
-            yield from _inner(child)
+            yield child
 
 
-def _with_what_stands_before(first: int, cursor: int, before: dict[int, int]) -> int:
-    while first - 1 >= cursor and (above := before.get(first - 1)) is not None:
+def _with_what_stands_before(lines: Lines, first: int, cursor: int, before: dict[int, int]) -> int:
+    """The first row of the comments and attributes above; a block comment may keep a blank row."""
+    while first - 1 >= cursor:
+        above = before.get(first - 1)
+        if above is None and first - 2 >= cursor and not lines.rows[first - 1].strip():
+            above = before.get(first - 2)
+            if above is None or above in {0, first - 2}:
+                break
+        if above is None:
+            break
         first = max(above, cursor)
     return first
 
