@@ -110,8 +110,8 @@ RETURNING next_content - $1 AS content, next_chunk - $2 AS chunk, next_segment -
 
 -- add_segment --
 -- A batch of chunks for the lexical search.
-INSERT INTO codebase.segments (id, first_chunk, chunks, total, lengths)
-VALUES ($1, $2, $3, $4, $5);
+INSERT INTO codebase.segments (id, first_chunk, chunks, live, total, lengths)
+VALUES ($1, $2, $3, $4, $5, $6);
 
 -- put_files --
 -- What files hold now; a file whose content is not stored (yet) is not among those returned.
@@ -140,3 +140,64 @@ SELECT id FROM codebase.models WHERE identity = $1;
 -- An embedding model, if it is new.
 INSERT INTO codebase.models (identity, dimension) VALUES ($1, $2)
 ON CONFLICT (identity) DO NOTHING;
+
+-- hold_numbers --
+-- From now on until the end of this transaction nobody else adds contents or removes any.
+SELECT next_chunk FROM codebase.counters FOR UPDATE;
+
+-- find_dead --
+-- Contents that no file holds.
+SELECT id, first_chunk, chunk_count
+FROM codebase.contents AS c
+WHERE NOT EXISTS (SELECT FROM codebase.files AS f WHERE f.content_id = c.id)
+LIMIT $1;
+
+-- delete_contents --
+-- Contents that no file holds, by their ids.
+DELETE FROM codebase.contents WHERE id = ANY ($1::bigint[]);
+
+-- delete_symbols --
+-- What they define.
+DELETE FROM codebase.symbols WHERE content_id = ANY ($1::bigint[]);
+
+-- delete_chunks --
+-- Their chunks.
+DELETE FROM codebase.chunks AS k
+USING unnest($1::bigint[], $2::integer[]) AS dead (first, count)
+WHERE k.id >= dead.first AND k.id < dead.first + dead.count;
+
+-- delete_embeddings --
+-- The vectors of those chunks.
+DELETE FROM codebase.embeddings AS e
+USING unnest($1::bigint[], $2::integer[]) AS dead (first, count)
+WHERE e.chunk_id >= dead.first AND e.chunk_id < dead.first + dead.count;
+
+-- list_segments --
+-- Segments in order, each with the number of its chunks that are still there.
+SELECT s.id, s.first_chunk, s.chunks, s.live AS written,
+       (SELECT count(*) FROM codebase.chunks AS k
+        WHERE k.id >= s.first_chunk AND k.id < s.first_chunk + s.chunks) AS live
+FROM codebase.segments AS s
+ORDER BY s.first_chunk;
+
+-- list_live --
+-- The chunks of a range that are still there.
+SELECT id FROM codebase.chunks WHERE id >= $1 AND id < $2;
+
+-- read_segments --
+-- Segments with the number of terms in each chunk.
+SELECT id, first_chunk, chunks, lengths FROM codebase.segments WHERE id = ANY ($1::integer[]);
+
+-- read_postings --
+-- Everything that these segments tell, term by term.
+SELECT term, segment_id, postings FROM codebase.postings
+WHERE segment_id = ANY ($1::integer[])
+ORDER BY term;
+
+-- delete_segments --
+-- Segments that others stand for now.
+DELETE FROM codebase.segments WHERE id = ANY ($1::integer[]);
+
+-- delete_postings --
+-- What they told.
+DELETE FROM codebase.postings WHERE segment_id = ANY ($1::integer[]);

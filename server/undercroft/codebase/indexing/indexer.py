@@ -14,15 +14,15 @@ import structlog
 from pydantic_core import from_json, to_json
 
 from undercroft.codebase.indexing.hands import Hand, Thread, Worker
-from undercroft.codebase.indexing.lease import Cancelled, Lease, LeaseLost, is_dead
+from undercroft.codebase.indexing.lease import Lease, LeaseLost, is_dead
 from undercroft.codebase.indexing.models import Freshness, RepositoryStatus, RunReport
-from undercroft.codebase.indexing.planning import Look, Plan, look, plan
+from undercroft.codebase.indexing.planning import BATCH_FILES, Look, Plan, look, plan
 from undercroft.codebase.indexing.reading import disk_path, stored_path
 from undercroft.codebase.indexing.rules import RULES
 from undercroft.codebase.indexing.run import Run
 from undercroft.codebase.indexing.sql import SQL
 from undercroft.codebase.indexing.workshop import Running, Workshop
-from undercroft.errors import NotFound, UndercroftError
+from undercroft.errors import InvalidInput, NotFound, UndercroftError
 from undercroft.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -42,11 +42,15 @@ POLL = 0.2
 
 
 class Indexer:
-    """Indexing for one project."""
+    """Indexing for one project; the sizes are for tests."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(
+        self, db: Database, *, few_files: int = FEW_FILES, batch_files: int = BATCH_FILES
+    ) -> None:
         self._db = db
         self._shop = db.cached(Workshop)
+        self._few_files = few_files
+        self._batch_files = batch_files
 
     async def index(self, root: Path, name: str = "", progress: Progress = silent) -> RunReport:
         """Bring the index of a folder up to date; joins a run that is under way.
@@ -80,7 +84,7 @@ class Indexer:
         return running
 
     async def _add(self, root: Path, name: str) -> Mapping[str, Any]:
-        resolved = await asyncio.to_thread(Path(root).resolve)
+        resolved = await asyncio.to_thread(_folder, root)
         path = stored_path(str(resolved))
         await self._db.execute(SQL.add_repository, path, name or stored_path(resolved.name) or path)
         if name:
@@ -88,32 +92,29 @@ class Indexer:
         return await self._row(None, path)
 
     async def _run(self, repository: UUID) -> RunReport:
-        began = time.monotonic()
         while True:
             row = await self._row(repository)
             lease = await Lease.take(self._db, row)
             if lease is not None:
                 with suppress(LeaseLost):
-                    return await self._work(lease, row, began)
+                    return await self._work(lease, row)
                 continue
             await self._tell(repository, row["run_done"], row["run_total"] or None, row["stage"])
             await asyncio.sleep(POLL)
 
-    async def _work(self, lease: Lease, row: Mapping[str, Any], began: float) -> RunReport:
+    async def _work(
+        self, lease: Lease, row: Mapping[str, Any], known: tuple[Look, Plan] | None = None
+    ) -> RunReport:
+        """All that a lease is for; it is given back, whatever happens."""
+        began = time.monotonic()
+        root = Path(disk_path(row["repo_path"]))
         try:
-            root = Path(disk_path(row["repo_path"]))
-            found = await asyncio.to_thread(look, root)
-            walked = time.monotonic()
-            todo = await plan(self._db, lease.repository, found, lease.rules)
+            found, todo = known or await self._survey(lease, root)
             run = await self._new_run(lease, root, todo)
-            run.stages["walk"] = walked - began  # type: ignore[assignment]
-            run.stages["plan"] = time.monotonic() - walked  # type: ignore[assignment]
+            run.stages["survey"] = time.monotonic() - began
             await run.do(todo)
             return await self._finish(run, found, todo, began)
         except LeaseLost:
-            raise
-        except Cancelled as error:
-            await lease.end(self._db, "failed", error.message)
             raise
         except UndercroftError as error:
             await lease.end(self._db, "failed", error.message)
@@ -126,8 +127,15 @@ class Indexer:
             await lease.end(self._db, "failed", "A defect of the server; its log has the details.")
             raise
 
-    async def _new_run(self, lease: Lease, root: Path, todo: Plan, **options: Any) -> Run:
-        few = len(todo.changed) <= FEW_FILES and todo.size <= FEW_BYTES
+    async def _survey(self, lease: Lease, root: Path) -> tuple[Look, Plan]:
+        found = await asyncio.to_thread(look, root)
+        return found, await plan(self._db, lease.repository, found, lease.rules)
+
+    def _few(self, todo: Plan) -> bool:
+        return len(todo.changed) <= self._few_files and todo.size <= FEW_BYTES
+
+    async def _new_run(self, lease: Lease, root: Path, todo: Plan) -> Run:
+        few = self._few(todo)
         return Run(
             db=self._db,
             lease=lease,
@@ -136,7 +144,7 @@ class Indexer:
             begin=self._thread if few else Worker.start,
             hands=1 if few else WORKERS,
             progress=lambda *told: self._tell(lease.repository, *told),
-            **options,
+            batch_files=self._batch_files,
         )
 
     async def _thread(self) -> Hand:
@@ -162,6 +170,8 @@ class Indexer:
             )
         if done is None:
             raise LeaseLost
+        if todo.removed or todo.replaced:
+            self._shop.tidy(self._db)
         return RunReport(
             repository=repository,
             files=totals["files"],
@@ -187,18 +197,15 @@ class Indexer:
         deadline = began + budget_seconds
         row = await self._row(repository)
         root = Path(disk_path(row["repo_path"]))
-        looking = asyncio.ensure_future(asyncio.to_thread(look, root))
         try:
-            found = await asyncio.wait_for(asyncio.shield(looking), budget_seconds)
+            found = await asyncio.wait_for(self._shop.look(repository, root), budget_seconds)
         except TimeoutError:
-            looking.add_done_callback(lambda done: done.cancelled() or done.exception())
             return Freshness(changed=0, removed=0, complete=False, seconds=budget_seconds)
         if row["seen"] == found.digest and row["rules"] == RULES:
             seconds = time.monotonic() - began
             return Freshness(changed=0, removed=0, complete=True, seconds=seconds)
         todo = await plan(self._db, repository, found, row["rules"])
-        few = len(todo.changed) <= FEW_FILES and todo.size <= FEW_BYTES
-        complete = await self._catch_up(row, found, todo, deadline, few=few)
+        complete = await self._catch_up(row, found, todo, deadline)
         return Freshness(
             changed=len(todo.changed),
             removed=len(todo.removed),
@@ -207,18 +214,15 @@ class Indexer:
         )
 
     async def _catch_up(
-        self, row: Mapping[str, Any], found: Look, todo: Plan, deadline: float, *, few: bool
+        self, row: Mapping[str, Any], found: Look, todo: Plan, deadline: float
     ) -> bool:
         """Do a small plan at once; for another wait while there is time."""
-        lease = await Lease.take(self._db, row) if few else None
-        if lease is not None and lease.generation == row["generation"]:
-            run = await self._new_run(lease, Path(disk_path(row["repo_path"])), todo)
+        lease = await Lease.take(self._db, row) if self._few(todo) else None
+        if lease is not None:
+            current = lease.generation == row["generation"]
             with suppress(LeaseLost):
-                await run.do(todo)
-                await self._finish(run, found, todo, time.monotonic())
+                await self._work(lease, row, (found, todo) if current else None)
                 return True
-        elif lease is not None:
-            await lease.end(self._db, "pending", "")
         running = self._begin(row)
         left = max(deadline - time.monotonic(), 0.0)
         done, _ = await asyncio.wait({running.task}, timeout=left)
@@ -252,14 +256,30 @@ class Indexer:
         """Forget a repository; whether there was one. What no other one holds is deleted."""
         if running := self._shop.runs.get(repository):
             running.task.cancel()
-        return bool(await self._db.execute(SQL.delete_repository, repository))
+        removed = bool(await self._db.execute(SQL.delete_repository, repository))
+        self._shop.tidy(self._db)
+        return removed
+
+    async def settled(self) -> None:
+        """Wait until nothing goes on in the background."""
+        await self._shop.settled()
+
+    async def end(self) -> None:
+        """Stop what goes on in the background; the next run goes on with it."""
+        await self._shop.end()
 
     async def _row(self, repository: UUID | None, path: str | None = None) -> Mapping[str, Any]:
-        row: Mapping[str, Any] | None
         row = await self._db.fetch_row(SQL.get_repository, repository, path)
         if row is None:
             raise NotFound("There is no such repository.", hint="See list_repositories.")
-        return row
+        return dict(row)
+
+
+def _folder(root: Path) -> Path:
+    resolved = Path(root).resolve()
+    if not resolved.is_dir():
+        raise InvalidInput("There is no such folder.", hint="Give the path of an existing folder.")
+    return resolved
 
 
 def _note(task: asyncio.Task[RunReport]) -> None:

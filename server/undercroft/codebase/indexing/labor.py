@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undercroft.codebase import chunking, embedding, lexical, masking, words
-from undercroft.codebase.indexing import binary, reading
+from undercroft.codebase import chunking, embedding, masking
+from undercroft.codebase.indexing import binary, postings, reading
 from undercroft.codebase.indexing.batch import Batch, Seen, Wanted
 from undercroft.codebase.indexing.rules import RULES
 
@@ -25,7 +26,6 @@ ENCODED_AT_ONCE = 1024
 
 _CONTENT = struct.Struct("!hiqiqiiiiiiii")
 _CHUNK = struct.Struct("!hiqiqiiii")
-_POSTING = struct.Struct("!hii")
 _SYMBOL = struct.Struct("!hiqii")
 
 
@@ -66,11 +66,11 @@ class Labor:
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
+        began = time.thread_time()
         try:
             yield
         finally:
-            self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - began
+            self.stages[name] = self.stages.get(name, 0.0) + time.thread_time() - began
 
     def _read(self, root: Path, wanted: Wanted, texts: dict[str, _Text]) -> Seen:
         file, text, omitted, settled = reading.read_file(root, wanted)
@@ -118,14 +118,7 @@ class Labor:
     def _rows(self, files: Sequence[Seen], new: Sequence[_New], model: int) -> Batch:
         chunks = [chunk for one in new for chunk in one.parsed.chunks]
         with self._stage("terms"):
-            documents = [words.terms(f"{c.scope} {c.symbol}\n{c.text}") for c in chunks]
-        with self._stage("postings"):
-            segment = lexical.build(documents)
-            del documents
-            postings = binary.pack(
-                (_POSTING.pack(3, 4, 0), binary.text(term), binary.blob(data))
-                for term, data in sorted(segment.postings.items())
-            )
+            segment = postings.build([f"{c.scope} {c.symbol}\n{c.text}" for c in chunks])
         with self._stage("embed"):
             vectors = self._vectors(chunks)
         with self._stage("encode"):
@@ -134,7 +127,7 @@ class Labor:
                 "chunks": binary.pack(_chunks(new)),
                 "symbols": binary.pack(_symbols(new)),
                 "embeddings": binary.vectors(np.arange(len(chunks)), model, vectors),
-                "postings": postings,
+                "postings": binary.pack(binary.postings(sorted(segment.postings.items()))),
             }
         return Batch(
             files=files,
@@ -156,7 +149,7 @@ class Labor:
 
 
 def _contents(new: Sequence[_New]) -> Iterator[tuple[bytes, ...]]:
-    """(id, first_chunk, chunk_count, lines, bytes, masked, hash, language, fallback)."""
+    """As `store.COLUMNS` has them."""
     first = 0
     for number, one in enumerate(new):
         count = len(one.parsed.chunks)
@@ -164,10 +157,11 @@ def _contents(new: Sequence[_New]) -> Iterator[tuple[bytes, ...]]:
         size = len(one.text.encode("utf-8", "replace"))
         fixed = (8, number, 8, first, 4, count, 4, lines, 4, size, 4, one.masked)
         yield (
-            _CONTENT.pack(9, *fixed),
+            _CONTENT.pack(10, *fixed),
             binary.blob(bytes.fromhex(one.digest)),
             binary.text(one.parsed.language),
             binary.text(one.parsed.fallback),
+            binary.text(_uses(one.parsed.symbols)),
         )
         first += count
 
@@ -187,15 +181,25 @@ def _chunks(new: Sequence[_New]) -> Iterator[tuple[bytes, ...]]:
             place += 1
 
 
+def _uses(symbols: Iterable[chunking.Symbol]) -> str:
+    """JSON: kind of use → name → lines."""
+    found: dict[str, dict[str, Sequence[int]]] = {}
+    for symbol in symbols:
+        if symbol.role == "reference":
+            found.setdefault(symbol.kind, {})[symbol.name] = symbol.lines
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+
+
 def _symbols(new: Sequence[_New]) -> Iterator[tuple[bytes, ...]]:
-    """(content_id, end_line, name, role, kind, scope, lines)."""
+    """As `store.COLUMNS` has them: definitions alone."""
     for number, one in enumerate(new):
         for symbol in one.parsed.symbols:
-            yield (
-                _SYMBOL.pack(7, 8, number, 4, symbol.end_line),
-                binary.text(symbol.name),
-                binary.text(symbol.role),
-                binary.text(symbol.kind),
-                binary.text(symbol.scope),
-                binary.integers(symbol.lines or (symbol.line,)),
-            )
+            if symbol.role == "definition":
+                yield (
+                    _SYMBOL.pack(7, 8, number, 4, symbol.end_line),
+                    binary.text(symbol.name),
+                    binary.text(symbol.role),
+                    binary.text(symbol.kind),
+                    binary.text(symbol.scope),
+                    binary.integers((symbol.line,)),
+                )

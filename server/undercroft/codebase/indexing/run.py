@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,16 +44,12 @@ class Run:
     """Gets a new hand, at the start and for one that crashed."""
     hands: int
     progress: Progress = silent
-    deadline: float = float("inf")
-    """Monotonic time after which no batch is begun."""
     batch_files: int = BATCH_FILES
 
     stored_chunks: int = 0
     unsettled: int = 0
     """Files whose signature would not tell of a change that follows at once."""
-    left: int = 0
-    """Files that the deadline has left undone."""
-    stages: Counter[str] = field(default_factory=Counter)
+    stages: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     _done: int = 0
     _total: int = 0
     _open: int = 0
@@ -121,9 +117,6 @@ class Run:
             await hand.close()
 
     async def _made_of(self, hand: Hand, files: Files) -> Batch:
-        if time.monotonic() > self.deadline:
-            self.left += len(files)
-            return _nothing(())
         token = id(files)
 
         async def ask(digests: Collection[str]) -> set[str]:
@@ -169,7 +162,8 @@ class Run:
             self._orders.put_nowait(None)
 
     async def _store(self, files: Files, batch: Batch) -> None:
-        self.stages.update(batch.stages)
+        for stage, seconds in batch.stages.items():
+            self.stages[stage] += seconds
         if not batch.files:
             return
         began = time.perf_counter()
@@ -178,7 +172,7 @@ class Run:
             self.stored_chunks += batch.chunks
         except Overtaken:
             missing = {file.path for file in files}
-        self.stages["store"] += time.perf_counter() - began  # type: ignore[assignment]
+        self.stages["store"] += time.perf_counter() - began
         self._forget_claims(files)
         self._later += [file for file in files if file.path in missing]
         self.unsettled += sum(not file.mtime_ns for file in batch.files if file.path not in missing)

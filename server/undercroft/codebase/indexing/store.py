@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COLUMNS = {
     "contents": (
         *("id", "first_chunk", "chunk_count", "lines", "bytes", "masked"),
-        *("hash", "language", "fallback"),
+        *("hash", "language", "fallback", "uses"),
     ),
     "chunks": (
         *("id", "content_id", "start_line", "end_line"),
@@ -45,8 +45,10 @@ async def store(db: Database, lease: Lease, batch: Batch) -> list[str]:
 
     """
     async with db.transaction() as bound:
+        # Even for files alone: what they hold must not be tidied away meanwhile.
+        first = await _numbers(bound, batch)
         if batch.hashes:
-            await _add(bound, batch)
+            await _add(bound, batch, first)
         kept = await _put(bound, lease.repository, [file for file in batch.files if _there(file)])
         gone = [stored_path(file.path) for file in batch.files if not _there(file)]
         if gone:
@@ -60,11 +62,17 @@ def _there(file: Seen) -> bool:
     return bool(file.digest or file.omitted)
 
 
-async def _add(db: Database, batch: Batch) -> None:
-    """Contents and all that follows from them, one transaction at a time."""
-    segments = 1 if batch.chunks else 0
-    first = await db.fetch_row(SQL.take_numbers, len(batch.hashes), batch.chunks, segments)
+async def _numbers(db: Database, batch: Batch) -> Mapping[str, int]:
+    """Where the numbers of the batch begin; from now on no other transaction adds or removes."""
+    first = await db.fetch_row(
+        SQL.take_numbers, len(batch.hashes), batch.chunks, 1 if batch.chunks else 0
+    )
     assert first is not None  # noqa: S101 - the migration made the row
+    return {key: first[key] for key in ("content", "chunk", "segment")}
+
+
+async def _add(db: Database, batch: Batch, first: Mapping[str, int]) -> None:
+    """Contents and all that follows from them."""
     if await db.fetch(SQL.find_hashes, batch.hashes):
         raise Overtaken
     content, chunk, segment = first["content"], first["chunk"], first["segment"]
@@ -78,8 +86,11 @@ async def _add(db: Database, batch: Batch) -> None:
     for table, columns in COLUMNS.items():
         if rows := batch.rows[table]:
             await db.copy(f"codebase.{table}", columns, binary.shifted(rows, *shifts[table]))
-    if segments:
-        await db.execute(SQL.add_segment, segment, chunk, batch.chunks, batch.total, batch.lengths)
+    if batch.chunks:
+        await db.execute(
+            SQL.add_segment,
+            *(segment, chunk, batch.chunks, batch.chunks, batch.total, batch.lengths),
+        )
 
 
 async def _put(db: Database, repository: UUID, files: Sequence[Seen]) -> set[str]:
