@@ -118,7 +118,7 @@ FILES = st.lists(LINES, min_size=1, max_size=4).map("\n".join)
 
 
 @pytest.fixture(scope="module")
-def trees(tmp_path_factory):
+def trees(tmp_path_factory) -> list[Path]:
     """The same files twice: under git and without."""
     made = []
     for name in ("git", "plain"):
