@@ -312,6 +312,9 @@ HARMLESS = (
     "if passed == total12: return",
     'tokenEndpoint = "/v2/oauth/tokens/9f8e7d6c"',
     "password = None",
+    '"AWS::Some::ApiKey": "600da347bb3f084e",',
+    '"Some::EIPAssociation": "a267820d6250f189",',
+    'bypass("newdomain.com:1234")',
     "csrf_token: '4f6c1d2e8b7a9f0c4f6c1d2e8b7a9f0c'",
 )
 

@@ -18,13 +18,13 @@ _BEFORE_KEY = re.compile(
     rb"cipher|aes|webhook|write|ingest|server|instrumentation|cookie|base)[_. -]?\Z"
 )
 _HARMLESS_BEFORE = re.compile(
-    rb"(?:public|pub|publishable|csrf|next|page|cursor|continuation|cancel(?:lation)?)[_.-]?\Z"
+    rb"(?:public|pub|publishable|csrf|next|page|cursor|continuation|cancel(?:lation)?)[_.-]?\Z|(?:by|com|tres|sur|en|im)\Z|::\w{0,24}\Z"
 )
 _HARMLESS_AFTER = re.compile(
     rb"[_-]?(?:ur[il]|name|type|field|path|file|dir|id|ids|header|prefix|suffix|regex|pattern|label|class|length|len|"
     rb"size|count|endpoint|param|policy|hint|prompt|error|message|placeholder|provider|store|manager|expir|ttl|"
     rb"format|algorithm|hash|digest|checksum|fingerprint|usage|scope|index|ref|arn|version|vault|rotation|"
-    rb"kind|group|page|column|table|schema|input|form|reset|alias|title|text|desc|issuer|audience)",
+    rb"info|kind|group|page|column|table|schema|input|form|reset|alias|title|text|desc|issuer|audience)",
     re.IGNORECASE,
 )
 _ASSIGNED = re.compile(
@@ -77,7 +77,7 @@ def _value(data: bytes, lower: bytes, at: int, needle: bytes) -> Iterator[Place]
         return
     rest = found["rest"]
     # "passed", "tokenizer" and "keyboard" are other words; "passwordHash" and "TOKEN_A" are not.
-    if _HARMLESS_AFTER.match(rest) or (rest[:1].islower() and data[at : at + 3].islower()):
+    if _HARMLESS_AFTER.match(rest) or (_another_word(found)):
         return
     quoted = found["quoted"] is not None
     value = found["quoted"] if quoted else found["bare"]
@@ -85,6 +85,12 @@ def _value(data: bytes, lower: bytes, at: int, needle: bytes) -> Iterator[Place]
         return
     if plausible(value, quoted=quoted):
         yield (*found.span("quoted" if quoted else "bare"), _kind(needle))
+
+
+def _another_word(found: re.Match[bytes]) -> bool:
+    """The name goes on in lower case, or the value is only the next string of a list."""
+    rest, last = found["rest"], found.string[found.start("rest") - 1 : found.start("rest")]
+    return (rest[:1].islower() and last.islower()) or bool(rest and found["sign"].strip() == b",")
 
 
 def _kind(needle: bytes) -> str:

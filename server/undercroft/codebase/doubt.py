@@ -21,6 +21,7 @@ _NUMBERS = re.compile(rb"[-+0-9.:/_,TZ ]+\Z")
 _PATH = re.compile(rb"(?:[a-z][a-z0-9+]{1,10}:/)?\.{0,2}/[\w.-]+(?:/|\Z)|[A-Z]:\\|@[\w-]+/")
 _HEXADECIMAL = re.compile(rb"[0-9a-fA-F-]{32,128}\Z")
 _LONG = 16
+_SCATTERED = 2.0
 _WORDLESS = 2.2
 _FEW_WORDS = 3.2
 
@@ -43,7 +44,7 @@ def plausible(value: bytes, *, quoted: bool) -> bool:
     if not varied(value) or _NUMBERS.match(value) or _PATH.match(value):
         return False
     rest = _HARMLESS_WORDS.sub(b"", value).strip(b"_-. ")
-    if len(rest) < 6:  # noqa: PLR2004 -- what is left says too little
+    if len(rest) < (6 if len(rest) == len(value) else 8):
         return False
     return _in_quotes(value, rest) if quoted else _bare(value)
 
@@ -96,4 +97,8 @@ def _bare(value: bytes) -> bool:
     digits = sum(code in b"0123456789" for code in value)
     if len(value) >= _LONG:
         return digits > 1 and b"." not in value and _run(value) <= 3.2 and _kinds(value) > 1  # noqa: PLR2004 -- measured
-    return digits > 0 and _kinds(value) > 2 and any(code in b"!@#$%^&~?" for code in value)  # noqa: PLR2004 -- measured
+    if _kinds(value) < 3 or not digits:  # noqa: PLR2004 -- measured
+        return False
+    if any(code in b"!@#$%^&~?" for code in value):
+        return True
+    return len(value) > 9 and digits > 1 and value.isalnum() and _run(value) <= _SCATTERED  # noqa: PLR2004 -- measured
