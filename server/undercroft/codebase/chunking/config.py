@@ -25,7 +25,7 @@ KEY = 60
 
 
 def config(language: str, lines: Lines) -> list[Chunk]:
-    """One piece for each top-level key or table, small ones joined, long ones cut by indentation."""
+    """A piece for each top-level key or table; long ones cut by indentation."""
     keys = {"yaml": _yaml, "toml": _toml, "ini": _ini, "json": _json}[language](lines.rows)
     return join(lines, _pieces(lines, dict(keys)))
 

@@ -31,6 +31,7 @@ class Lines:
         return self.before[last + 1] - self.before[first] - 1
 
     def joined(self, first: int, last: int) -> str:
+        """The text of those rows."""
         return self.text[self.before[first] : self.before[last + 1] - 1]
 
     def trimmed(self, first: int, last: int) -> tuple[int, int] | None:

@@ -8,25 +8,51 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from undercroft.codebase.chunking.definitions import generic, table_of
+from undercroft.codebase.chunking.definitions import generic, tables
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Query, Tree
 
 COMMENT = re.compile(r"(?:^|_)(?:comment|heredoc_comment|pod)$")
-CONTENTS = (
-    "string_content string_fragment quoted_content multiline_string_fragment heredoc_content "
-    "interpreted_string_literal_content raw_string_literal_content raw_string_content "
-    "line_str_text multi_line_str_text raw_str_part raw_str_end_part regex_pattern jsx_text "
-    "string_literal_content template_chars_double encapsed_string_chars"
-).split()
+CONTENTS = [
+    "string_content",
+    "string_fragment",
+    "quoted_content",
+    "multiline_string_fragment",
+    "heredoc_content",
+    "interpreted_string_literal_content",
+    "raw_string_literal_content",
+    "raw_string_content",
+    "line_str_text",
+    "multi_line_str_text",
+    "raw_str_part",
+    "raw_str_end_part",
+    "regex_pattern",
+    "jsx_text",
+    "string_literal_content",
+    "template_chars_double",
+    "encapsed_string_chars",
+]
 """Nodes that are the letters of a text and no code."""
-LITERALS = (
-    "raw_string ansi_c_string char_literal character_literal rune_literal charlist heredoc_body"
-).split()
-WHOLE_STRINGS = "string string_literal line_string_literal string_lit str_lit text".split()
-STEPS_PER_BYTE = 0.05
-STEPS = 2_000
+LITERALS = [
+    "raw_string",
+    "ansi_c_string",
+    "char_literal",
+    "character_literal",
+    "rune_literal",
+    "charlist",
+    "heredoc_body",
+]
+WHOLE_STRINGS = [
+    "string",
+    "string_literal",
+    "line_string_literal",
+    "string_lit",
+    "str_lit",
+    "text",
+]
+STEPS_PER_BYTE = 0.03
+STEPS = 400
 """Progress reports (each some 100 steps of the parser) that any parse may make: the same text
 gives the same answer on a fast machine and on a slow one."""
 SECONDS = 5.0
@@ -77,7 +103,7 @@ def parse_bounded(grammar: Grammar, data: bytes) -> Tree | None:
     deadline = time.monotonic() + SECONDS
     views: dict[int, memoryview] = {}
 
-    def stop(_offset: int, _error: bool) -> bool:  # noqa: FBT001  the library's signature
+    def stop(_offset: int, _error: bool) -> bool:
         nonlocal left
         left -= 1
         return left < 0 or (left % 64 == 0 and time.monotonic() > deadline)
@@ -99,7 +125,7 @@ def parse_bounded(grammar: Grammar, data: bytes) -> Tree | None:
 
 def _definitions(language: str, grammar: Language) -> list[tuple[str, str]]:
     """Patterns that this grammar knows, each marked `@unit`."""
-    table = table_of(language)
+    table = tables().get(language, [])
     if not table:
         table = [line for node in _nodes(grammar) if (line := generic(node))]
         table = [line for line in table if _possible(grammar, line[1])]

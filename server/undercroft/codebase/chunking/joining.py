@@ -30,7 +30,7 @@ SYMBOL = 200
 
 @dataclass(slots=True)
 class Piece:
-    """Rows `first` to `last`, from 0, of one thing; of a giant row, its characters `start` to `end`."""
+    """Rows `first` to `last`, from 0, of one thing; of a giant row, characters `start` to `end`."""
 
     first: int
     last: int
@@ -68,15 +68,18 @@ def _together(lines: Lines, left: Piece, right: Piece) -> bool:
     one, other = lines.size(left.first, left.last), lines.size(right.first, right.last)
     if other < TINY and CLOSERS.fullmatch(lines.joined(right.first, right.last)):
         return True
-    small = min(one, other)
+    return _fit(left, right, one, other)
+
+
+def _fit(left: Piece, right: Piece, one: int, other: int) -> bool:
+    """Whether two pieces of `one` and `other` characters are better together."""
+    small, total = min(one, other), one + other
     if left.leads and not right.leads:
         return (one < TINY and total <= WHOLE) or (small < SMALL and total <= TARGET)
     if right.leads and not left.leads and other < SMALL:
         return False
-    if small < TINY and total <= WHOLE:
-        return True
     near = left.scope == right.scope or right.scope == _inside(left)
-    return near and small < SMALL and total <= JOINED
+    return (small < TINY and total <= WHOLE) or (near and small < SMALL and total <= JOINED)
 
 
 def _inside(piece: Piece) -> str:

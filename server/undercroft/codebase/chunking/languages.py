@@ -133,7 +133,7 @@ BY_NAME = {
         "meson": "meson.build meson_options.txt",
         "ruby": "Rakefile Gemfile Guardfile Vagrantfile Podfile Fastfile Brewfile",
         "starlark": "BUILD WORKSPACE Tiltfile",
-        "text": "README LICENSE COPYING NOTICE AUTHORS CHANGES CHANGELOG INSTALL NEWS TODO requirements.txt",
+        "text": "README LICENSE COPYING NOTICE AUTHORS CHANGES CHANGELOG INSTALL NEWS TODO",
         "vim": ".vimrc",
     }.items()
     for name in names.split()
@@ -161,7 +161,7 @@ BY_INTERPRETER = {
     "tclsh": "tcl",
     "make": "make",
 }
-SHEBANG = re.compile(r"#!\s*\S*?([^/\s]+)(?:\s+(?:-\S+\s+)*(?:\w+=\S*\s+)*([^\s/]+))?")
+SHEBANG = re.compile(r"#!\s*(?:\S*/)?([^/\s]+)(?:\s+(?:-\S+\s+)*(?:\w+=\S*\s+)*([^\s/]+))?")
 CPLUSPLUS = re.compile(
     r"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|public:|private:|protected:)|std::|\bconstexpr\b",
     re.MULTILINE,

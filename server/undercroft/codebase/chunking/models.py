@@ -45,7 +45,7 @@ class Symbol(NamedTuple):
 
     name: str
     kind: str
-    """Of a definition: function, method, class, struct, constant …; of a reference: call or name."""
+    """Of a definition: function, class, struct, constant …; of a reference: call or name."""
     role: Role
     line: int
     """The (first) line, from 1."""

@@ -23,6 +23,8 @@ TITLE = 80
 
 
 class Heading(NamedTuple):
+    """A heading, its row from 0 and its level from 1."""
+
     row: int
     level: int
     title: str

@@ -1,4 +1,4 @@
-"""Pages that hold scripts (Vue, Svelte, Astro): the scripts are parsed, the rest is cut by lines."""
+"""Pages that hold scripts (Vue, Svelte, Astro): scripts are parsed, the rest is cut by lines."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from undercroft.codebase.chunking.cutting import Lines
-from undercroft.codebase.chunking.definitions import UNITS
 from undercroft.codebase.chunking.definitions import CALLS, CALLS_BEFORE
 from undercroft.codebase.chunking.grammars import Grammar, grammar_of, parse_bounded
 from undercroft.codebase.chunking.joining import join
@@ -24,6 +23,8 @@ LARGE = 600_000
 """Bytes of a file above which it is not parsed."""
 BROKEN = 0.5
 """Share of a file in errors above which its tree is not trusted."""
+LAST = 1_000
+"""More than there are patterns."""
 DECLARATORS = 8
 """Declarators around a name."""
 
@@ -98,18 +99,16 @@ def _find(grammar: Grammar, root: Node, lines: Lines, data: bytes) -> Findings:
         elif kind == "error":
             node = captures["error"][0]
             found.errors += node.end_byte - node.start_byte
-        elif unit := _unit(kind, captures, data):
-            if number < numbers.get(unit.place, number + 1):
-                numbers[unit.place] = number
-                found.units[unit.place] = unit
+        elif (unit := _unit(kind, captures, data)) and number < numbers.get(unit.place, LAST):
+            numbers[unit.place] = number
+            found.units[unit.place] = unit
     for unit in found.units.values():
         _end_with_code(unit, found.before, lines)
     return found
 
 
 def _end_with_code(unit: Unit, before: dict[int, int], lines: Lines) -> None:
-    """Grammars of indented languages end a block where the next one begins: comments between
-    them belong to the next."""
+    """Cut off what belongs to the next: grammars of indented languages end where that begins."""
     row, column = unit.node.end_point
     if lines.rows[row][:column].strip():
         return

@@ -53,6 +53,7 @@ class Unit:
 
     @property
     def chunk_kind(self) -> ChunkKind:
+        """The kind of its chunks."""
         return UNITS[self.kind]  # type: ignore[return-value]
 
 
@@ -60,8 +61,8 @@ def named(text: str) -> tuple[str, str]:
     """A qualified name as (name, scope)."""
     text = "_".join(text[:NAME].split())
     if "operator" in text:
-        scope, _, name = text.rpartition("::")
-        return name, scope.replace("::", ".")
+        outer, _, name = text.rpartition("::")
+        return name, outer.replace("::", ".")
     while (bare := ARGUMENTS.sub("", text)) != text:
         text = bare
     parts = [part.strip("#$@'\"`:&*") for part in QUALIFIER.split(text)]
@@ -165,7 +166,7 @@ class _Rest:
 
 
 def _depths(lines: Lines, unit: Unit, before: dict[int, int]) -> dict[int, int]:
-    """The rows of a unit where a statement begins, and how deep it lies; not inside its definitions."""
+    """Where statements of a unit begin, outside of its definitions: row → depth."""
     found: dict[int, int] = {}
     skipped = {child.node.id for child in _inner(unit)}
     waiting = [(unit.node, 0)]
