@@ -108,7 +108,7 @@ def _flag_or_variable(data: bytes, at: int) -> bool:
 
 def _header(data: bytes, at: int) -> Iterator[Place]:
     found = _HEADER.match(data, at)
-    if not found:
+    if not found or _HARMLESS_BEFORE.search(data, max(0, at - _BEFORE), at):
         return
     value = found["value"]
     scheme = (found["scheme"] or b"").lower()

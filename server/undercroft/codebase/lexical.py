@@ -105,6 +105,12 @@ class Collection:
         found: Numbers = self._firsts[segments] + rows - self.starts[segments]
         return found
 
+    def rows(self, chunks: Numbers) -> Numbers:
+        """The rows of these chunks, which must be in it; the segments were given in their order."""
+        segments = np.searchsorted(self._firsts, chunks, side="right") - 1
+        found: Numbers = self.starts[segments] + chunks - self._firsts[segments]
+        return found
+
     def idf(self, postings: Postings) -> dict[str, float]:
         """How much each term tells: the fewer chunks have it, the more."""
         return {

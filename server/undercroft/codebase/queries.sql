@@ -32,7 +32,7 @@ UPDATE codebase.repositories
 SET epoch = epoch + 1, lease_until = clock_timestamp() + make_interval(secs => $2), holder = $3,
     cancelled = false, indexing_status = 'in_progress', error = '', stage = 'walking',
     run_done = 0, run_total = 0, run_started_at = clock_timestamp(),
-    updated_at = clock_timestamp()
+    rules = CASE WHEN rules = '' THEN $5 ELSE rules END, updated_at = clock_timestamp()
 WHERE id = $1 AND (lease_until IS NULL OR lease_until < clock_timestamp() OR epoch = $4)
 RETURNING epoch, rules, generation;
 

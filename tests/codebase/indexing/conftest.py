@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from undercroft.codebase.indexing.indexer import Indexer
 from undercroft.db.database import Database
+from undercroft.settings import Settings
 
 Look = Callable[[str], Awaitable[list[Any]]]
 
@@ -55,7 +58,32 @@ def tree(tmp_path: Path) -> Path:
             f"    return spline + {number}\n"
         )
     (root / "README.md").write_text("# Splines\n\nHow to reticulate them.\n")
+    age(root)
     return root
+
+
+def age(root: Path) -> None:
+    """As if written a while ago: what was written just now is read twice."""
+    for path in root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            seen = path.stat()
+            os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns - 10**10))
+
+
+@pytest.fixture
+def aged() -> Callable[[Path], None]:
+    return age
+
+
+@pytest.fixture
+def rewrite() -> Callable[[Path, str, str], None]:
+    """Replace a word in every module of a folder."""
+
+    def rewrite(root: Path, old: str, new: str) -> None:
+        for path in root.rglob("*.py"):
+            path.write_text(path.read_text().replace(old, new))
+
+    return rewrite
 
 
 @pytest.fixture
@@ -82,3 +110,22 @@ def sound(rows: Look) -> Callable[[], Awaitable[None]]:
             assert not await rows(statement), fault
 
     return sound
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """A project that several servers use."""
+
+    settings: Settings
+    project: str
+    db: Database
+    rows: Look
+    sound: Callable[[], Awaitable[None]]
+
+    def indexer(self, **sizes: int) -> Indexer:
+        return Indexer(self.db, **sizes)
+
+
+@pytest.fixture
+def bench(settings: Settings, project: str, project_db: Database, rows: Look, sound) -> Bench:
+    return Bench(settings=settings, project=project, db=project_db, rows=rows, sound=sound)

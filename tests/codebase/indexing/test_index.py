@@ -17,14 +17,6 @@ from undercroft.errors import InvalidInput, NotFound
 BUDGET = 60.0
 
 
-def aged(root: Path) -> None:
-    """As if written a while ago: what was written just now is read twice."""
-    for path in root.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            seen = path.stat()
-            os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns - 10**10))
-
-
 async def test_a_folder_becomes_searchable(indexer: Indexer, tree: Path, rows, sound) -> None:
     report = await indexer.index(tree, "splines")
     assert (report.files, report.changed, report.removed) == (31, 31, 0)
@@ -80,7 +72,6 @@ async def test_processes_make_the_same_index_as_a_thread(
 
 
 async def test_nothing_changed_writes_nothing(indexer: Indexer, tree: Path, rows) -> None:
-    aged(tree)
     report = await indexer.index(tree)
     [before] = await rows("SELECT xmin::text, generation FROM codebase.repositories")
     fresh = await indexer.refresh(report.repository, BUDGET)
@@ -91,7 +82,6 @@ async def test_nothing_changed_writes_nothing(indexer: Indexer, tree: Path, rows
 async def test_a_change_an_addition_and_a_removal_are_noticed(
     indexer: Indexer, tree: Path, rows, sound
 ) -> None:
-    aged(tree)
     repository = (await indexer.index(tree)).repository
     before = await indexer.status(repository)
     (tree / "part0" / "module_0.py").write_text("def frobnicate():\n    pass\n")
@@ -187,7 +177,6 @@ async def test_secrets_are_not_stored(indexer: Indexer, tree: Path, rows) -> Non
 
 
 async def test_what_is_left_out_is_counted_with_its_reason(indexer: Indexer, tree: Path) -> None:
-    aged(tree)
     (tree / "image.bin").write_bytes(bytes(range(256)) * 10)
     (tree / "package-lock.json").write_text("{}\n")
     report = await indexer.index(tree)
@@ -198,7 +187,7 @@ async def test_what_is_left_out_is_counted_with_its_reason(indexer: Indexer, tre
     assert again.omitted == report.omitted
 
 
-async def test_odd_names_are_kept_apart(indexer: Indexer, tmp_path: Path, rows) -> None:
+async def test_odd_names_are_kept_apart(indexer: Indexer, tmp_path: Path, rows, aged) -> None:
     root = tmp_path / "odd"
     root.mkdir()
     names = [b"caf\xe9.py", "café.py".encode(), b"new\nline.py", b"quote'\".py", b"caf\xe8.py"]
@@ -216,7 +205,6 @@ async def test_odd_names_are_kept_apart(indexer: Indexer, tmp_path: Path, rows) 
 
 
 async def test_other_rules_read_everything_anew(indexer: Indexer, tree: Path, project_db) -> None:
-    aged(tree)
     await indexer.index(tree)
     await project_db.execute_text("UPDATE codebase.repositories SET rules = 'older'")
     assert (await indexer.index(tree)).changed == 31

@@ -11,11 +11,11 @@ class Piece(Protocol):
     """What of a chunk has to do with what it means, wherever it lies."""
 
     @property
-    def symbol(self) -> str: ...  # noqa: D102
+    def symbol(self) -> str: ...
     @property
-    def scope(self) -> str: ...  # noqa: D102
+    def scope(self) -> str: ...
     @property
-    def text(self) -> str: ...  # noqa: D102
+    def text(self) -> str: ...
 
 
 def document_text(chunk: Piece) -> str:

@@ -30,6 +30,10 @@ class Crashed(Exception):
     """A worker died, or did not answer in time."""
 
 
+class Unready(Crashed):
+    """A worker died before it could begin: no file is to blame."""
+
+
 class Hand(Protocol):
     """Somebody who works on one batch at a time."""
 
@@ -75,6 +79,7 @@ class Worker:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._ready = False
 
     @classmethod
     async def start(cls) -> Worker:
@@ -98,6 +103,12 @@ class Worker:
 
     async def work(self, root: Path, files: Sequence[Wanted], model: int, ask: Ask) -> Batch:
         """See `Hand`."""
+        if not self._ready:
+            try:
+                await self._hear()
+            except Crashed as error:
+                raise Unready from error
+            self._ready = True
         await self._say({"root": str(root), "files": files, "model": model})
         while True:
             head, blobs = await self._hear()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from undercroft.codebase.indexing.rules import RULES
 from undercroft.codebase.indexing.sql import SQL
 from undercroft.errors import Conflict, UndercroftError
 
@@ -98,7 +99,7 @@ class Lease:
     async def take(cls, db: Database, row: Mapping[str, Any]) -> Lease | None:
         """Begin a run; None: somebody else is at work."""
         dead = row["epoch"] if row["holder"] and is_dead(row["holder"]) else NOBODY
-        taken = await db.fetch_row(SQL.take_lease, row["id"], DURATION, myself(), dead)
+        taken = await db.fetch_row(SQL.take_lease, row["id"], DURATION, myself(), dead, RULES)
         if taken is None:
             return None
         return cls(

@@ -14,11 +14,12 @@ import structlog
 
 from undercroft.codebase.indexing.batch import TABLES, Batch, Seen, Wanted
 from undercroft.codebase.indexing.binary import Rows
-from undercroft.codebase.indexing.hands import Crashed, Hand
+from undercroft.codebase.indexing.hands import Crashed, Hand, Unready
 from undercroft.codebase.indexing.lease import RENEWAL, Lease
 from undercroft.codebase.indexing.planning import BATCH_FILES, Plan, batches
 from undercroft.codebase.indexing.sql import SQL
 from undercroft.codebase.indexing.store import Overtaken, store
+from undercroft.errors import Unavailable
 from undercroft.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ log = structlog.get_logger("undercroft.codebase")
 
 REMOVED_AT_ONCE = 5_000
 """Files that one transaction removes."""
+
+STARTS = 5
+"""Workers of a run that may die before they have begun."""
 
 Files = list[Wanted]
 
@@ -54,6 +58,8 @@ class Run:
     _total: int = 0
     _open: int = 0
     _later: Files = field(default_factory=list)
+    _unready: int = 0
+    _suspects: set[Wanted] = field(default_factory=set)
     _claims: dict[str, int] = field(default_factory=dict)
 
     async def do(self, plan: Plan) -> None:
@@ -108,10 +114,10 @@ class Run:
             while (files := await self._orders.get()) is not None:
                 try:
                     batch = await self._made_of(hand, files)
-                except Crashed:
+                except Crashed as crash:
                     await hand.close()
                     hand = await self.begin()
-                    batch = self._after_crash(files)
+                    batch = self._after_crash(files, crash)
                 await self._made.put((files, batch))
         finally:
             await hand.close()
@@ -132,15 +138,24 @@ class Run:
                 known.add(digest)
         return known
 
-    def _after_crash(self, files: Files) -> Batch:
-        """Halves tell which file it was; that one is left out."""
+    def _after_crash(self, files: Files, crash: Crashed) -> Batch:
+        """Halves tell which file it was; that one is left out when it has done it twice."""
         self._forget_claims(files)
-        if len(files) == 1:
+        if isinstance(crash, Unready):
+            self._unready += 1
+            if self._unready > STARTS:
+                raise Unavailable("The processes that read files do not start.") from crash
+            self._order(files)
+        elif len(files) > 1:
+            middle = len(files) // 2
+            self._order(files[:middle])
+            self._order(files[middle:])
+        elif files[0] in self._suspects:
             log.warning("file_crashed_worker")
             return _nothing([Seen(*files[0], "", "crashed")])
-        middle = len(files) // 2
-        self._order(files[:middle])
-        self._order(files[middle:])
+        else:
+            self._suspects.add(files[0])
+            self._order(files)
         return _nothing(())
 
     def _forget_claims(self, files: Files) -> None:

@@ -55,6 +55,7 @@ def main() -> None:
         say({"ask": list(digests)}, [])
         return set(orders.get()["known"])
 
+    say({"ready": True}, [])
     while True:
         order = orders.get()
         files = [Wanted(*file) for file in order["files"]]
