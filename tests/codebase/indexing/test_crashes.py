@@ -264,6 +264,7 @@ async def test_a_file_that_kills_every_worker_is_left_out(
 
     async def fragile(self: Worker, root: Path, files: Any, *rest: Any) -> Any:
         if any(file.path.endswith("module_7.py") for file in files):
+            await self.ready()
             psutil.Process(self.pid).kill()
         return await work(self, root, files, *rest)
 

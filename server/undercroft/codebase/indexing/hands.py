@@ -20,6 +20,9 @@ DEADLINE = 120.0
 
 PROGRAM = Path(__file__).absolute().with_name("worker.py")
 
+PARTING = 1.0
+"""Seconds that a worker has to end by itself."""
+
 BUFFER = 1 << 22
 """Bytes of an answer that wait for being read."""
 
@@ -103,12 +106,7 @@ class Worker:
 
     async def work(self, root: Path, files: Sequence[Wanted], model: int, ask: Ask) -> Batch:
         """See `Hand`."""
-        if not self._ready:
-            try:
-                await self._hear()
-            except Crashed as error:
-                raise Unready from error
-            self._ready = True
+        await self.ready()
         await self._say({"root": str(root), "files": files, "model": model})
         while True:
             head, blobs = await self._hear()
@@ -116,11 +114,30 @@ class Worker:
                 return batches.decode(head, blobs)
             await self._say({"known": list(await ask(head["ask"]))})
 
+    async def ready(self) -> None:
+        """Wait until it has loaded what it needs.
+
+        Raises:
+            Unready: It never will.
+
+        """
+        if not self._ready:
+            try:
+                await self._hear()
+            except Crashed as error:
+                raise Unready from error
+            self._ready = True
+
     async def close(self) -> None:
-        """Kill it: it holds nothing that anybody needs."""
-        if self._process.returncode is None:
+        """Let it end, or make it: it holds nothing that anybody needs."""
+        assert self._process.stdin is not None  # noqa: S101 - it was asked for
+        self._process.stdin.close()
+        try:
+            # Not a signal at once: one that races with its own end confuses asyncio's watcher.
+            await asyncio.wait_for(self._process.wait(), PARTING)
+        except TimeoutError:
             self._process.kill()
-        await self._process.wait()
+            await self._process.wait()
         transport = self._process._transport  # type: ignore[attr-defined]  # noqa: SLF001
         transport.close()
 
