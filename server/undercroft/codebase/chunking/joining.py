@@ -96,7 +96,7 @@ def _merge(left: Piece, right: Piece) -> None:
             left.kind = right.kind
         left.symbol = f"{left.symbol} {right.symbol}".strip()
     if left.scope != right.scope and not left.scope.startswith(right.scope + "."):
-        left.scope = _common(left.scope, right.scope)
+        left.scope = right.scope if not names else _common(left.scope, right.scope)
 
 
 def _common(one: str, other: str) -> str:

@@ -20,6 +20,8 @@ CONTAINED = 1_000
 """Characters up to which a definition stays in one chunk with the definitions inside it."""
 NESTING = 12
 """Definitions within definitions that make pieces of their own."""
+ROWS = 12
+"""Rows of a field or a local name above which what it defines makes pieces."""
 QUALIFIER = re.compile(r"::|\.|(?<=\w):(?=\w)")
 ARGUMENTS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\([^()]*\)")
 NAME = 120
@@ -119,7 +121,8 @@ def _inner(unit: Unit) -> Iterator[Unit]:
         child = waiting.pop()
         kind = UNITS.get(child.kind)
         if kind is None or (code and kind == "statement"):
-            waiting.extend(child.children[::-1])
+            if child.last - child.first > ROWS:
+                waiting.extend(child.children[::-1])
         else:
             yield child
 
