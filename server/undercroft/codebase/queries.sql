@@ -201,3 +201,38 @@ DELETE FROM codebase.segments WHERE id = ANY ($1::integer[]);
 -- delete_postings --
 -- What they told.
 DELETE FROM codebase.postings WHERE segment_id = ANY ($1::integer[]);
+
+-- list_models --
+-- Embedding models with the last chunk there can be a vector of.
+SELECT m.id, m.dimension, m.indexed_to, c.next_chunk - 1 AS last_chunk
+FROM codebase.models AS m CROSS JOIN codebase.counters AS c
+ORDER BY m.id;
+
+-- set_indexed_to --
+-- An index of this model holds the chunks up to that number.
+UPDATE codebase.models SET indexed_to = $2 WHERE id = $1;
+
+-- list_vector_indexes --
+-- Indexes that no model asks any more, or whose build was cut off, and that nobody is building.
+SELECT quote_ident(c.relname) AS name
+FROM pg_index AS i
+JOIN pg_class AS c ON c.oid = i.indexrelid
+WHERE i.indrelid = 'codebase.embeddings'::regclass AND starts_with(c.relname, 'embeddings_x_')
+  AND NOT EXISTS (SELECT FROM codebase.models AS m
+                  WHERE c.relname = 'embeddings_x_' || m.id || '_' || m.indexed_to
+                    AND i.indisvalid)
+  AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = c.oid);
+
+-- get_owner --
+-- The role that owns the vectors, quoted for use in a statement.
+SELECT quote_ident(pg_get_userbyid(relowner)) AS owner
+FROM pg_class
+WHERE oid = 'codebase.embeddings'::regclass;
+
+-- try_vector_turn --
+-- Whether this session may build the index; one at a time, or they would wait for each other.
+SELECT pg_try_advisory_lock(hashtext('undercroft.vector_index')) AS mine;
+
+-- end_vector_turn --
+-- Let the next one look after the index.
+SELECT pg_advisory_unlock(hashtext('undercroft.vector_index'));

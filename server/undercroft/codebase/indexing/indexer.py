@@ -170,7 +170,7 @@ class Indexer:
             )
         if done is None:
             raise LeaseLost
-        if todo.removed or todo.replaced:
+        if todo.removed or todo.changed:
             self._shop.tidy(self._db)
         return RunReport(
             repository=repository,

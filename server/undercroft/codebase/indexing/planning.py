@@ -41,8 +41,6 @@ class Plan:
     changed: Sequence[Wanted]
     removed: Sequence[str]
     """Paths as they are stored."""
-    replaced: int = 0
-    """Changed files that were known."""
 
     @property
     def size(self) -> int:
@@ -75,14 +73,12 @@ async def plan(db: Database, repository: UUID, found: Look, rules: str) -> Plan:
     rows = await db.fetch(SQL.list_files, repository)
     known = {row["path"]: (row["size"], row["mtime_ns"], row["inode"]) for row in rows}
     changed = []
-    replaced = 0
     for path, size, mtime_ns, inode in found.walk.files:
         number = signed(inode)
         stored = known.pop(stored_path(path), None)
         if stored != (size, mtime_ns, number) or rules != RULES:
-            replaced += stored is not None
             changed.append(Wanted(path, size, mtime_ns, number))
-    return Plan(changed=changed, removed=list(known), replaced=replaced)
+    return Plan(changed=changed, removed=list(known))
 
 
 def batches(

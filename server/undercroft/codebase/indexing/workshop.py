@@ -97,7 +97,7 @@ class Workshop:
         return self.models[model.identity]
 
     def tidy(self, db: Database) -> None:
-        """Remove what nothing holds any more, soon."""
+        """Remove what nothing holds any more, and index what has come, soon."""
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.get_running_loop().create_task(self._tidy(db))
         else:
@@ -105,12 +105,14 @@ class Workshop:
 
     async def _tidy(self, db: Database) -> None:
         from undercroft.codebase.indexing.tidying import tidy  # noqa: PLC0415 - on first use
+        from undercroft.codebase.indexing.vectors import keep_index  # noqa: PLC0415
 
         again = True
         while again:
             self._tidy_again = False
             try:
                 await tidy(db)
+                await keep_index(db)
             except UndercroftError as error:
                 log.info("index_not_tidied", database=db.name, error=error.code)
             again = self._tidy_again

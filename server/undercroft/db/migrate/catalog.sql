@@ -54,7 +54,7 @@ WHERE col.attnum > 0 AND NOT col.attisdropped AND rel.relkind IN ('r', 'p', 'f',
                   AND d.objid = rel.oid AND d.deptype = 'e');
 
 -- list_indexes --
--- Indexes but for those that features build at run time (their names begin with entity_x_).
+-- Indexes but for those that features build at run time (by the beginnings of their names).
 SELECT 'index' AS kind, space.nspname || '.' || named.relname AS name,
        jsonb_build_object('definition', pg_get_indexdef(named.oid), 'valid', i.indisvalid,
                           'options', named.reloptions)::text AS definition
@@ -63,6 +63,7 @@ JOIN pg_class AS named ON named.oid = i.indexrelid
 JOIN pg_namespace AS space ON space.oid = named.relnamespace
 WHERE space.nspname !~ '^pg_' AND space.nspname <> 'information_schema'
   AND NOT starts_with(named.relname, 'entity_x_')
+  AND NOT starts_with(named.relname, 'embeddings_x_')
   AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass
                   AND d.objid IN (named.oid, i.indrelid) AND d.deptype = 'e');
 
