@@ -1,6 +1,7 @@
 """Folders with odd names, homes that root cannot share, and locales that do not exist."""
 
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -126,6 +127,25 @@ async def test_root_with_a_closed_home_is_served_and_no_mode_above_changes(close
     await source.address()
     assert (await source.status()).data == status.data
     await source.close()
+
+
+@root
+async def test_a_home_that_is_made_again_while_its_server_runs_is_served_at_once(
+    closed: Path,
+) -> None:
+    source = EmbeddedPostgres(closed)
+    await source.address()
+    status = await source.status()
+    links = [path for path in (closed / "postgres").iterdir() if path.is_symlink()]
+    shutil.rmtree(closed)
+    again = EmbeddedPostgres(closed, start_patience=10.0)
+    async with session(await again.address()) as connection:
+        assert await connection.fetchval("select 1") == 1
+    assert (await again.status()).pid == status.pid
+    await source.close()
+    await again.close()
+    for link in links:
+        link.symlink_to(status.data)  # so that the fixture finds what is to be removed
 
 
 @root

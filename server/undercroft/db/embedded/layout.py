@@ -66,8 +66,10 @@ class Layout:
         return sockets.parent != self.base
 
     def data_folders(self) -> list[Path]:
-        """List the data of every major version that is here, links followed."""
-        return data_folders(self.folder)
+        """List the data of every major version that is here or lies elsewhere for us."""
+        # A home that was deleted and made again has lost its links, not its running server.
+        found = {*data_folders(self.folder), *data_folders(self.base)}
+        return sorted(found, key=lambda path: int(path.name))
 
     def data(self, major: str) -> Path:
         """Where the data of that major version lies or is to be made."""
