@@ -76,7 +76,7 @@ def stem(word: str) -> str:
     """
     if len(word) <= UNSTEMMED or not word.isascii():
         return word
-    word = _singular(word)
+    word = singular(word)
     for ending in ("ing", "ed"):
         root = word.removesuffix(ending)
         if root != word and len(root) >= UNSTEMMED and re.search("[aeiouy]", root):
@@ -84,7 +84,8 @@ def stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > UNSTEMMED + 1 else word
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
+    """A word without the ending of its plural."""
     if word.endswith("ies"):
         return word[:-3] + "y"
     if word.endswith("sses"):

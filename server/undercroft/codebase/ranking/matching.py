@@ -1,0 +1,113 @@
+"""How well the words of a query meet the words of a name."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from undercroft.codebase.ranking.query import Query
+from undercroft.codebase.words import TOKEN, parts, stem
+
+SHORTENED = 0.8
+"""What a word counts that continues the other: doc ↔ documentation, route ↔ router."""
+RELATED = 0.6
+"""What a word counts that begins as the other does: validator ↔ validation."""
+INITIALS = 0.8
+"""What a short word counts that is made of the first letters: ws ↔ WebSocket."""
+LONGEST_INITIALS = 4
+SHORTEST = 3
+"""Letters that a shortened word has at least."""
+COMMON = 4
+"""Letters that related words share at least."""
+SUFFIXES = frozenset(
+    [
+        *("", "er", "or", "ion", "ation", "at", "ator", "abl", "ibl", "iv", "ativ", "ment", "ant"),
+        *(
+            "ent",
+            "anc",
+            "enc",
+            "y",
+            "ity",
+            "ic",
+            "al",
+            "iz",
+            "izer",
+            "ization",
+            "ist",
+            "ism",
+            "nes",
+        ),
+        *("cy", "t", "c", "ency", "ancy", "ly", "ful", "ur", "ar", "ary", "ory", "tion", "tor"),
+    ]
+)
+"""What makes one word of another, as far as stemming leaves it."""
+
+
+@lru_cache(maxsize=1 << 16)
+def meets(asked: str, word: str) -> float:
+    """How much a stemmed word of a query says of a stemmed word of a name: 0 to 1."""
+    if asked == word:
+        return 1.0
+    short, long = (asked, word) if len(asked) < len(word) else (word, asked)
+    if long.startswith(short):
+        if len(short) > SHORTEST:
+            return SHORTENED
+        return RELATED if len(short) == SHORTEST else 0.0
+    shared = 0
+    for one, other in zip(short, long, strict=False):
+        if one != other:
+            break
+        shared += 1
+    if shared < COMMON:
+        return 0.0
+    return RELATED if {short[shared:], long[shared:]} <= SUFFIXES else 0.0
+
+
+@lru_cache(maxsize=1 << 15)
+def name_words(name: str) -> tuple[str, ...]:
+    """The stemmed words of a name."""
+    return tuple(stem(part) for token in TOKEN.findall(name) for part in parts(token))
+
+
+class Matcher:
+    """Compares names with one query; remembers each word that it saw."""
+
+    def __init__(self, query: Query, idf: Mapping[str, float]) -> None:
+        """Take the query, and how much each of its terms tells."""
+        most = max(idf.values(), default=1.0)
+        self._initials = query.initials
+        self._total = 0.0
+        self._telling: dict[str, float] = {}
+        self._starting: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
+        for word, weight in query.words.items():
+            telling = weight * idf.get(word, most)
+            self._total += telling
+            self._starting[word[:SHORTEST]].append((word, weight, telling))
+            self._telling[word] = telling
+        self._seen: dict[str, tuple[float, list[tuple[str, float]]]] = {}
+
+    def __call__(self, name: Sequence[str]) -> tuple[float, float]:
+        """The share of the name that the query says, and of the query that the name says."""
+        said = 0.0
+        asked: dict[str, float] = {}
+        for word in name:
+            most, met = self._seen.get(word) or self._see(word)
+            said += most
+            for one, telling in met:
+                asked[one] = max(asked.get(one, 0.0), telling)
+        if not asked:
+            return 0.0, 0.0
+        return said / len(name), sum(asked.values()) / self._total
+
+    def _see(self, word: str) -> tuple[float, list[tuple[str, float]]]:
+        """What a word counts; words that meet begin alike, so most are done with one look."""
+        most, met = 0.0, []
+        for asked, weight, telling in self._starting.get(word[:SHORTEST], ()):
+            strength = meets(asked, word)
+            if strength:
+                most = max(most, strength * weight)
+                met.append((asked, strength * telling))
+        if not met and len(word) <= LONGEST_INITIALS and word in self._initials:
+            most = INITIALS
+            met = [(one, INITIALS * self._telling[one]) for one in self._initials[word]]
+        self._seen[word] = most, met
+        return most, met

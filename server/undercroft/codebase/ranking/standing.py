@@ -1,0 +1,86 @@
+"""What a path says: the name of a file, and whether it stands beside the thing itself."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from undercroft.codebase.ranking.matching import meets, name_words
+from undercroft.codebase.ranking.query import flat
+from undercroft.codebase.words import stem
+
+ENTRIES = frozenset(("mod", "index"))
+"""Files that are called by their folder's name."""
+
+
+def _within(words: str) -> str:
+    """A pattern for any of these words, where separators make it a word of a path."""
+    return rf"(?:^|(?<=[/_.-]))(?:{'|'.join(words.split())})(?=[/_.-]|$)"
+
+
+ASIDE = re.compile(
+    _within(
+        "tests? testing specs? __tests__ testdata fixtures? mocks? bench benchmarks? fuzz "
+        "examples? samples? demos? docs? documentation tutorials? playground"
+    )
+    + r"|Tests?(?=\.\w+$)|(?<=\.)(?:md|mdx|rst|txt|adoc)$",
+    re.IGNORECASE,
+)
+"""About the thing, not the thing: tests, examples, documentation."""
+
+VARIANT = re.compile(
+    _within(
+        "compat legacy deprecated shims? polyfills? vendor third_party generated "
+        "win windows win32 win64 wince msvc mingw cygwin uwp os390 zos aix sunos solaris haiku "
+        "ibmi qnx freebsd openbsd netbsd plan9 wasm wasi emscripten tvos watchos"
+    )
+    + r"|(?<=\.)d\.ts$|(?<=\.)pb(?=\.)|_pb2(?=\.)",
+    re.IGNORECASE,
+)
+"""The thing once more: for old callers, for a further system, or made by a machine."""
+
+VERSION = re.compile(r"(?:^|(?<=/))v(\d+)(?=/)")
+
+
+class Standing(NamedTuple):
+    """What a path says of its file."""
+
+    words: tuple[str, ...]
+    """Of its name, stemmed."""
+    flat: str
+    aside: str
+    """The word that says so; empty if none does."""
+    variant: str
+
+
+@lru_cache(maxsize=1 << 15)
+def standing(path: str) -> Standing:
+    """What this path says."""
+    folder, _, file = path.rpartition("/")
+    name = file.split(".")[0] or file
+    if name.lower() in ENTRIES and folder:
+        name = folder.rpartition("/")[2]
+    aside, variant = ASIDE.search(path), VARIANT.search(path)
+    return Standing(
+        words=name_words(name),
+        flat=flat(name),
+        aside=aside[0].lower() if aside else "",
+        variant=variant[0].lower() if variant else "",
+    )
+
+
+def wanted(word: str, spoken: frozenset[str]) -> bool:
+    """Whether a query says such a word itself."""
+    return word in spoken or any(meets(stem(said), stem(word)) for said in spoken)
+
+
+def outdated(paths: Iterable[str]) -> dict[str, str]:
+    """Paths in a folder v1, v2 … beside which the others have a later one; and that folder."""
+    found = [(path, match) for path in paths for match in VERSION.finditer(path)]
+    latest: dict[str, int] = {}
+    for path, match in found:
+        before = path[: match.start()]
+        latest[before] = max(latest.get(before, 0), int(match[1]))
+    return {
+        path: match[0] for path, match in found if int(match[1]) < latest[path[: match.start()]]
+    }
