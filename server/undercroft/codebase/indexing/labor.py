@@ -159,8 +159,8 @@ def _contents(new: Sequence[_New]) -> Iterator[tuple[bytes, ...]]:
         yield (
             _CONTENT.pack(10, *fixed),
             binary.blob(bytes.fromhex(one.digest)),
-            binary.text(one.parsed.language),
-            binary.text(one.parsed.fallback),
+            binary.word(one.parsed.language),
+            binary.word(one.parsed.fallback),
             binary.text(_uses(one.parsed.symbols)),
         )
         first += count
@@ -173,9 +173,9 @@ def _chunks(new: Sequence[_New]) -> Iterator[tuple[bytes, ...]]:
         for chunk in one.parsed.chunks:
             yield (
                 _CHUNK.pack(8, 8, place, 8, number, 4, chunk.start_line, 4, chunk.end_line),
-                binary.text(chunk.kind),
+                binary.word(chunk.kind),
                 binary.text(chunk.symbol),
-                binary.text(chunk.scope),
+                binary.word(chunk.scope),
                 binary.text(chunk.text),
             )
             place += 1
@@ -198,8 +198,8 @@ def _symbols(new: Sequence[_New]) -> Iterator[tuple[bytes, ...]]:
                 yield (
                     _SYMBOL.pack(7, 8, number, 4, symbol.end_line),
                     binary.text(symbol.name),
-                    binary.text(symbol.role),
-                    binary.text(symbol.kind),
-                    binary.text(symbol.scope),
+                    binary.word(symbol.role),
+                    binary.word(symbol.kind),
+                    binary.word(symbol.scope),
                     binary.integers((symbol.line,)),
                 )
