@@ -148,7 +148,7 @@ def test_a_query_is_read_for_names_compounds_and_weights() -> None:
     assert query.terms["strsplit"] == 1.0
     assert query.terms["split"] == 1.0
     assert query.terms["stat" if "stat" in query.terms else "status"] < 1
-    assert {"statuscode", "statuscodes"} <= query.compounds & set(query.terms)
+    assert {"statuscode", "statuscodes"} <= query.compounds
     assert read("Router").identifiers == {"Router"}
     assert read("the router").identifiers == set()
     assert read("?").terms == {}

@@ -7,10 +7,8 @@ from functools import lru_cache
 
 from undercroft.codebase.words import STOP_WORDS, TOKEN, parts, singular, stem, terms
 
-COMPOUND = 0.5
-"""What a compound weighs beside a word: "status code" may be written statusCode."""
 LONGEST = 4
-"""Words of a compound at most."""
+"""Neighbours that may be written as one word: "status code" as statusCode."""
 PART = 0.7
 """What a part of an identifier weighs in a name: a WebSocket is neither a web nor a socket."""
 SECONDARY = 0.6
@@ -56,7 +54,7 @@ class Query:
 
 def read(text: str) -> Query:
     """Understand a query: a name, words, or a sentence."""
-    tokens, runs = _telling(text)
+    tokens = _telling(text)
     weights: dict[str, float] = {}
     words: dict[str, float] = {}
     for token, weight in tokens:
@@ -67,16 +65,15 @@ def read(text: str) -> Query:
             counts = weight if len(inside) == 1 else weight * PART
             words[stem(part)] = max(words.get(stem(part), 0.0), counts)
     sequence = [part for token, _ in tokens for part in parts(token)]
-    compounds = {whole for run in runs for whole in _compounds(run)}
     identifiers = frozenset(_identifiers(text))
     return Query(
         text=text,
-        terms=weights | dict.fromkeys(compounds - set(weights), COMPOUND),
+        terms=weights,
         words=words,
         spoken=frozenset([*sequence, *words, *(token.lower() for token in TOKEN.findall(text))]),
         identifiers=identifiers,
         named=frozenset(map(flat, identifiers)),
-        compounds=frozenset(compounds | {"".join(some) for some in _neighbours(sequence)}),
+        compounds=frozenset(_compounds(sequence)),
         initials={
             "".join(word[0] for word in some): tuple(map(stem, some))
             for some in _neighbours(sequence)
@@ -84,26 +81,20 @@ def read(text: str) -> Query:
     )
 
 
-def _telling(text: str) -> tuple[list[tuple[str, float]], list[list[str]]]:
-    """The tokens that are no stop words, each with its weight; and what stands between those."""
+def _telling(text: str) -> list[tuple[str, float]]:
+    """The tokens that are no stop words, or all if none is left, each with its weight."""
     tokens: list[tuple[str, float]] = []
-    runs: list[list[str]] = [[]]
     weight = 1.0
     for token in TOKEN.findall(text):
         if token.lower() in PREPOSITIONS and tokens:
             weight = SECONDARY
-        if token.lower() in STOP_WORDS:
-            runs.append([])
-        else:
+        if token.lower() not in STOP_WORDS:
             tokens.append((token, weight))
-            runs[-1] += parts(token)
-    if not tokens:
-        tokens = [(token, 1.0) for token in TOKEN.findall(text)]
-    return tokens, runs
+    return tokens or [(token, 1.0) for token in TOKEN.findall(text)]
 
 
-def _compounds(run: list[str]) -> Iterator[str]:
-    for some in _neighbours(run):
+def _compounds(words: list[str]) -> Iterator[str]:
+    for some in _neighbours(words):
         *first, last = some
         yield "".join((*first, last))
         yield "".join((*first, singular(last)))
