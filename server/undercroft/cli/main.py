@@ -24,8 +24,19 @@ EXIT_CODES = {
 }
 """Exit status by the code of the error."""
 
-COMMANDS = ("serve", "call", "tools", "project", "postgres", "migrate", "doctor", "demo")
-_MODULES = {"call": "tools", "tools": "tools"}
+COMMANDS = (
+    "serve",
+    "search",
+    "index",
+    "call",
+    "tools",
+    "project",
+    "postgres",
+    "migrate",
+    "doctor",
+    "demo",
+)
+_MODULES = {"call": "tools", "tools": "tools", "index": "search"}
 
 
 def run(arguments: list[str]) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from undercroft.cli.bar import progress_bar
 from undercroft.errors import InvalidInput
-from undercroft.progress import Progress, silent
+from undercroft.progress import Progress
 
 if TYPE_CHECKING:
     from undercroft.db.migrate.fleet import Answer, Fleet, Target
@@ -65,7 +65,7 @@ async def _run(work: Work, args: argparse.Namespace, settings: Settings) -> int:
         targets = await fleet.targets(args.line, project)
         if args.migrate_command == "down":
             _confirm(targets, args)
-        async with _progress_bar(args.migrate_command, shown=not args.json) as progress:
+        async with progress_bar(args.migrate_command, shown=not args.json) as progress:
             answers = await work(fleet, targets, args, progress)
     return _print(answers, args)
 
@@ -124,24 +124,6 @@ def _new(args: argparse.Namespace, _settings: Settings) -> int:
     for path in new_pair(args.line, args.name):
         print(path)
     return 0
-
-
-@asynccontextmanager
-async def _progress_bar(title: str, *, shown: bool) -> AsyncIterator[Progress]:
-    """A bar on a terminal, silence elsewhere."""
-    if not (shown and sys.stderr.isatty()):
-        yield silent
-        return
-    from rich.console import Console  # noqa: PLC0415 - 60 ms that no pipe needs
-    from rich.progress import Progress as Bar  # noqa: PLC0415
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-
-        async def progress(done: float, total: float | None = None, message: str = "") -> None:
-            bar.update(task, completed=done, total=total, description=f"{title} {message}")
-
-        yield progress
 
 
 def _print(answers: list[Answer[Any]], args: argparse.Namespace) -> int:

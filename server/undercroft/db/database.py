@@ -116,6 +116,10 @@ class Database:
                 raise
             await _guarded(transaction.commit(), in_doubt=True)
 
+    def outside(self) -> Database:
+        """The same database outside of the caller's transaction, for work that outlives it."""
+        return Database(self._pool, actor=self.actor)
+
     @property
     def in_transaction(self) -> bool:
         """Whether what is read here may be taken back: a transaction of the caller's is open."""
