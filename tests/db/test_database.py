@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import struct
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -251,3 +253,29 @@ async def test_the_actor_goes_along_into_transactions(desk) -> None:
     async with desk.database.acting_as("somebody").transaction() as transaction:
         assert transaction.actor == "somebody"
     assert desk.database.actor == "test"
+
+
+def copied(first: int) -> bytes:
+    """30,000 notes in the binary format of COPY."""
+    row = struct.Struct("!hi6sii")
+    rows = (row.pack(2, 6, b"%06d" % n, 4, n) for n in range(first, first + 30_000))
+    return b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"".join(rows) + b"\xff\xff"
+
+
+async def test_rows_in_the_format_of_copy_are_added_all_or_none(desk, query) -> None:
+    columns = ("text", "number")
+    count = query("SELECT count(*) FROM note")
+    await desk.database.copy("public.note", columns, copied(1))
+    assert await desk.database.fetch_value(count) == 30_000
+    with pytest.raises(InvalidInput):
+        await desk.database.copy("public.note", columns, copied(40_000)[:-9])
+    with pytest.raises(Conflict):
+        await desk.database.copy("public.note", columns, copied(20_000))
+    assert await desk.database.fetch_value(count) == 30_000
+    async with desk.database.transaction() as outer:
+        with suppress(LookupError):
+            async with outer.transaction() as inner:
+                await inner.copy("public.note", columns, copied(40_000))
+                raise LookupError
+        await outer.copy("public.note", columns, copied(50_000))
+    assert await desk.database.fetch_value(count) == 60_000

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undercroft.codebase import lexical, words
-from undercroft.codebase.indexing import binary, postings, tidying, workshop
+from undercroft.codebase.indexing import binary, postings, tidying
 from undercroft.codebase.indexing.indexer import Indexer
-from undercroft.codebase.indexing.planning import Look, look
 
 if TYPE_CHECKING:
     from .conftest import Bench
+
+TOTALS = "SELECT count(*) AS segments, sum(total) AS total FROM codebase.segments"
 
 CODE = st.text(
     st.sampled_from(list("abcABC01_ .()\n")) | st.characters(exclude_categories=["Cs"]),
@@ -81,17 +80,13 @@ async def test_merged_segments_say_what_the_small_ones_said(
     monkeypatch.setattr(tidying, "MANY", 100)
     await bench.indexer(batch_files=2).index(tree)
     await bench.indexer().settled()
-    [before] = await bench.rows(
-        "SELECT count(*) AS segments, sum(total) AS total FROM codebase.segments"
-    )
+    [before] = await bench.rows(TOTALS)
     assert before["segments"] > 10
     said = await scores(bench.rows, "reticulate_17 spline")
     assert len(said) > 20
     monkeypatch.setattr(tidying, "MANY", 8)
     await tidying.tidy(bench.db)
-    [after] = await bench.rows(
-        "SELECT count(*) AS segments, sum(total) AS total FROM codebase.segments"
-    )
+    [after] = await bench.rows(TOTALS)
     assert (after["segments"], after["total"]) == (1, before["total"])
     assert await scores(bench.rows, "reticulate_17 spline") == pytest.approx(said)
     await bench.sound()
@@ -114,33 +109,3 @@ async def test_a_segment_that_is_mostly_dead_is_written_anew(
     assert not await rows("SELECT FROM codebase.postings WHERE term = 'reticulate12'")
     found = await scores(rows, "reticulate_17")
     assert "reticulate_17" in max(found, key=lambda text: found[text])
-
-
-async def test_looks_that_begin_during_one_share_the_next(
-    indexer: Indexer, tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    repository = (await indexer.index(tree)).repository
-    looked: list[int] = []
-    opened = threading.Event()
-
-    def slow(root: Path) -> Look:
-        looked.append(1)
-        opened.wait(30)
-        return look(root)
-
-    monkeypatch.setattr(workshop, "look", slow)
-    first = asyncio.create_task(indexer.refresh(repository, 30))
-    async with asyncio.timeout(30):
-        while not looked:
-            await asyncio.sleep(0.01)
-    (tree / "late.py").write_text("def late():\n    pass\n")
-    later = [asyncio.create_task(indexer.refresh(repository, 30)) for _ in range(5)]
-    async with asyncio.timeout(30):
-        while indexer._shop.looks[repository]._next is None:
-            await asyncio.sleep(0.01)
-    opened.set()
-    await first
-    fresh = await asyncio.gather(*later)
-    assert all(one.complete for one in fresh)
-    assert sum(looked) <= 4
-    assert (await indexer.status(repository)).total_files == 32
