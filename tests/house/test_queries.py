@@ -14,7 +14,12 @@ from undercroft.db.queries import Queries, Query
 
 SERVER = Path(__file__).resolve().parents[2] / "server"
 
-PROJECT = {"entities/queries.sql", "codebase/queries.sql"}
+PROJECT = {
+    "entities/queries.sql",
+    "codebase/queries.sql",
+    "codebase/places.sql",
+    "codebase/search.sql",
+}
 """Files whose tables stand in a project; all others are prepared in the registry."""
 
 NO_BLOCKS = {

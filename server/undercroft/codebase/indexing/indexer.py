@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from undercroft.codebase.indexing.hands import Hand, Thread, Worker
-from undercroft.codebase.indexing.lease import Lease, LeaseLost, is_dead
+from undercroft.codebase.indexing.lease import Lease, LeaseLost
 from undercroft.codebase.indexing.models import Freshness, RepositoryStatus, RunReport
 from undercroft.codebase.indexing.planning import BATCH_FILES, Look, Plan, look, plan
 from undercroft.codebase.indexing.reading import disk_path, stored_path
+from undercroft.codebase.indexing.reports import omitted_by_reason, status_from
 from undercroft.codebase.indexing.rules import RULES
 from undercroft.codebase.indexing.run import Run
 from undercroft.codebase.indexing.sql import SQL
@@ -161,7 +162,7 @@ class Indexer:
         async with self._db.transaction() as db:
             totals = await db.fetch_row(SQL.count_files, repository)
             assert totals is not None  # noqa: S101 - an aggregate has a row
-            omitted = _omitted(found, await db.fetch(SQL.count_omitted, repository))
+            omitted = omitted_by_reason(found, await db.fetch(SQL.count_omitted, repository))
             done = await db.fetch_value(
                 SQL.finish_run,
                 *(repository, run.lease.epoch, totals["files"], totals["chunks"], RULES),
@@ -235,17 +236,17 @@ class Indexer:
             NotFound: There is no such repository.
 
         """
-        return _status(await self._row(repository))
+        return status_from(await self._row(repository))
 
     async def find(self, root: Path) -> RepositoryStatus | None:
         """The repository of that folder."""
         path = stored_path(str(await asyncio.to_thread(Path(root).resolve)))
         row = await self._db.fetch_row(SQL.get_repository, None, path)
-        return _status(row) if row else None
+        return status_from(row) if row else None
 
     async def list(self) -> list[RepositoryStatus]:
         """All repositories by name."""
-        return [_status(row) for row in await self._db.fetch(SQL.list_repositories)]
+        return [status_from(row) for row in await self._db.fetch(SQL.list_repositories)]
 
     async def cancel(self, repository: UUID) -> bool:
         """Stop whoever is indexing a repository; whether anybody was. What is stored stays."""
@@ -288,41 +289,3 @@ def _note(task: asyncio.Task[RunReport]) -> None:
         log.warning(
             "indexing_failed", error=type(error).__name__, exc_info=None if known else error
         )
-
-
-def _omitted(found: Look, rows: list[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What the walk left out and what was left out for its bytes, by reason."""
-    omissions = found.walk.omissions
-    omitted: dict[str, dict[str, Any]] = {
-        reason: {"count": count, "examples": list(omissions.examples.get(reason, ()))}
-        for reason, count in omissions.counts.items()
-    }
-    for row in rows:
-        of = omitted.setdefault(row["reason"], {"count": 0, "examples": []})
-        of["count"] += row["files"]
-        of["examples"] = [*of["examples"], *row["examples"]][:3]
-    return dict(sorted(omitted.items(), key=lambda item: -item[1]["count"]))
-
-
-def _status(row: Mapping[str, Any]) -> RepositoryStatus:
-    working = row["indexing_status"] == "in_progress"
-    seconds = row["indexing_duration_seconds"]
-    return RepositoryStatus(
-        id=row["id"],
-        name=row["name"],
-        path=row["repo_path"],
-        status=row["indexing_status"],
-        interrupted=working and (not row["leased"] or is_dead(row["holder"])),
-        stage=row["stage"],
-        done=row["run_done"],
-        total=row["run_total"],
-        total_files=row["total_files"],
-        total_chunks=row["total_chunks"],
-        omitted=from_json(row["omitted"]),
-        by_git=row["by_git"],
-        truncated=row["truncated"],
-        error=row["error"],
-        last_indexed_at=row["last_indexed_at"],
-        duration_seconds=None if seconds is None else float(seconds),
-        generation=row["generation"],
-    )
