@@ -54,6 +54,9 @@ def test_a_definition_comes_before_its_uses() -> None:
         ("parse the header", "docs/header.md"),
         ("parse the header", "src/test/java/HeaderTest.java"),
         ("parse the header", "src/win/header.c"),
+        ("parse the docker header", "docs/header.c"),
+        ("parse the header of a window", "src/win/header.c"),
+        ("parse the header", "commonTest/Header.kt"),
         ("parse the header", "src/legacy/header.c"),
     ],
 )
@@ -73,6 +76,10 @@ def test_tests_documents_and_ports_come_after_the_thing_itself(query, aside) -> 
 def test_they_come_first_when_the_query_asks_for_them(query, wanted) -> None:
     rest = wanted.replace("v1", "v2") if "v1" in wanted else "src/other.c"
     assert paths(query, {"path": wanted, "lexical": 1.4}, rest)[0] == wanted
+
+
+def test_words_that_only_contain_test_are_no_tests() -> None:
+    assert ranked("find the newest", {"path": "src/latest.py"})[0].factors == {}
 
 
 def test_an_older_version_beside_a_newer_one_is_a_variant() -> None:
@@ -131,7 +138,13 @@ def test_nothing_comes_of_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("documentation", "doc"), ("routes", "router"), ("validators", "validation"), ("ws", "ws")],
+    [
+        ("documentation", "doc"),
+        ("websocket", "websockets"),
+        ("routes", "router"),
+        ("validators", "validation"),
+        ("ws", "ws"),
+    ],
 )
 def test_shortened_and_related_words_meet(one, other) -> None:
     assert meets(stem(one), stem(other)) > 0

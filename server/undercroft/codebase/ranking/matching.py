@@ -7,8 +7,12 @@ from functools import lru_cache
 from undercroft.codebase.ranking.query import Query
 from undercroft.codebase.words import TOKEN, parts, stem
 
-SHORTENED = 0.8
-"""What a word counts that continues the other: doc ↔ documentation, route ↔ router."""
+DERIVED = 0.8
+"""What a word counts that a suffix makes of the other: route ↔ router."""
+ABBREVIATED = 0.7
+"""What the beginning of a query's word counts in a name: documentation ↔ doc."""
+CONTINUED = 0.4
+"""What a name's word counts that only begins with the query's: form ↔ format."""
 RELATED = 0.6
 """What a word counts that begins as the other does: validator ↔ validation."""
 INITIALS = 0.8
@@ -48,10 +52,12 @@ def meets(asked: str, word: str) -> float:
     if asked == word:
         return 1.0
     short, long = (asked, word) if len(asked) < len(word) else (word, asked)
+    if len(short) < SHORTEST:
+        return 0.0
     if long.startswith(short):
-        if len(short) > SHORTEST:
-            return SHORTENED
-        return RELATED if len(short) == SHORTEST else 0.0
+        if len(short) > SHORTEST and long[len(short) :] in SUFFIXES:
+            return DERIVED
+        return ABBREVIATED if short == word else CONTINUED
     shared = 0
     for one, other in zip(short, long, strict=False):
         if one != other:

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from undercroft.codebase.ranking.matching import meets, name_words
+from undercroft.codebase.ranking.matching import name_words
 from undercroft.codebase.ranking.query import flat
 from undercroft.codebase.words import stem
 
-ENTRIES = frozenset(("mod", "index"))
+ENTRIES = frozenset(("mod", "index", "init"))
 """Files that are called by their folder's name."""
 
 
@@ -20,10 +20,11 @@ def _within(words: str) -> str:
 
 ASIDE = re.compile(
     _within(
-        "tests? testing specs? __tests__ testdata fixtures? mocks? bench benchmarks? fuzz "
+        "tests? testing specs? __tests__ testdata fixtures? mocks? __mocks__ e2e bench benchmarks? "
+        "fuzz stories "
         "examples? samples? demos? docs? documentation tutorials? playground"
     )
-    + r"|Tests?(?=\.\w+$)|(?<=\.)(?:md|mdx|rst|txt|adoc)$",
+    + r"|(?-i:(?<=[a-z0-9])Tests?)(?=/|\.\w+$)|(?<=\.)(?:md|mdx|rst|txt|adoc)$",
     re.IGNORECASE,
 )
 """About the thing, not the thing: tests, examples, documentation."""
@@ -38,6 +39,16 @@ VARIANT = re.compile(
     re.IGNORECASE,
 )
 """The thing once more: for old callers, for a further system, or made by a machine."""
+
+FULLY = {
+    "doc": ("document", "documentation"),
+    "md": ("markdown", "readme", "document", "documentation"),
+    "spec": ("specification",),
+    "bench": ("benchmark",),
+    "compat": ("compatible", "compatibility"),
+    "win": ("windows",),
+}
+"""How a query says words that paths shorten."""
 
 VERSION = re.compile(r"(?:^|(?<=/))v(\d+)(?=/)")
 
@@ -70,8 +81,9 @@ def standing(path: str) -> Standing:
 
 
 def wanted(word: str, spoken: frozenset[str]) -> bool:
-    """Whether a query says such a word itself."""
-    return word in spoken or any(meets(stem(said), stem(word)) for said in spoken)
+    """Whether a query says such a word itself, in any of its forms."""
+    stemmed = stem(word)
+    return not spoken.isdisjoint((word, stemmed, *FULLY.get(stemmed, ())))
 
 
 def outdated(paths: Iterable[str]) -> dict[str, str]:
