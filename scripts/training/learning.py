@@ -107,12 +107,7 @@ def learn(
     functional = torch.nn.functional
     vectors = torch.tensor(start, requires_grad=True)
     gates = torch.tensor(np.log(examples.rarity), requires_grad=True)
-    optimizer: Any = torch.optim.Adam(
-        [{"params": [vectors], "lr": recipe.rate}, {"params": [gates], "lr": recipe.gate_rate}]
-    )
-    schedule: Any = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, (step + 1) / 30) * max(0.02, 1 - step / recipe.steps)
-    )
+    optimizer, schedule = _descent(torch, vectors, gates, recipe)
     batches = Batches(examples, recipe)
 
     def encoded(texts: list[Ints]) -> Any:
@@ -138,6 +133,17 @@ def learn(
         told(step, float(loss))
     with torch.no_grad():
         return np.asarray(vectors * torch.exp(gates)[:, None], np.float32)
+
+
+def _descent(torch: Any, vectors: Any, gates: Any, recipe: Recipe) -> tuple[Any, Any]:
+    """Adam, its rate rising for thirty steps and falling from there on."""
+    optimizer = torch.optim.Adam(
+        [{"params": [vectors], "lr": recipe.rate}, {"params": [gates], "lr": recipe.gate_rate}]
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / 30) * max(0.02, 1 - step / recipe.steps)
+    )
+    return optimizer, schedule
 
 
 def _alike(examples: Examples, chosen: Ints) -> npt.NDArray[np.bool_]:

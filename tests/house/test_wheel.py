@@ -67,7 +67,7 @@ def test_the_wheel_carries_every_sql_file(wheel: Path, root: Path) -> None:
 def test_the_wheel_carries_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     suffixes = {Path(n).suffix for n in names if n.startswith("undercroft/")}
-    assert suffixes <= {".py", ".sql", ".json", ".conf", ".typed"}
+    assert suffixes <= {".py", ".sql", ".json", ".conf", ".typed", ".txt", ".npz", ".md"}
     tops = {name.split("/")[0] for name in names}
     assert tops == {"undercroft", f"undercroft-{__version__}.dist-info"}
 

@@ -36,15 +36,15 @@ def add_parser(commands: Any) -> None:
         description="Finds code by meaning or name. The folder's project and index are made on "
         "first use and follow the disk from then on.",
     )
-    search.add_argument("query", nargs="+")
-    search.add_argument("-n", "--limit", type=int, default=5)
+    search.add_argument("query", nargs="+", help="a question, words, or a name")
+    search.add_argument("-n", "--limit", type=int, default=5, help="places to show (5)")
     search.add_argument("--path", action="append", default=[], help="a glob: 'src/**/*.py'")
     search.add_argument("--type", action="append", default=[], help="python, markdown, …")
     search.add_argument("-C", "--context", type=int, default=0, help="lines around each place")
     search.add_argument("--json", action="store_true", help="for a program")
     search.set_defaults(run=run_search)
     index = commands.add_parser("index", help="index a folder for search, or what changed in it")
-    index.add_argument("folder", nargs="?", default=".")
+    index.add_argument("folder", nargs="?", default=".", help="this one by default")
     index.add_argument("--json", action="store_true", help="for a program")
     index.set_defaults(run=run_index)
 

