@@ -12,7 +12,8 @@ import pytest
 
 from undercroft.codebase.walking import walk
 
-from .test_hostile import everything, git
+from .conftest import git
+from .test_hostile import everything
 
 RUNNING = {
     "fsmonitor": ["core.fsmonitor", "{program}"],
