@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("steps", nargs="*", choices=[*steps, []], help="all by default")
     parser.add_argument("--work", type=Path, required=True, help="a folder with 20 GB to spare")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="what is written and judged")
-    parser.add_argument("--seeds", type=int, default=4, help="runs whose weights are averaged")
+    parser.add_argument("--seeds", type=int, default=2, help="runs whose weights are averaged")
     args = parser.parse_args()
     for name in args.steps or steps:
         started = time.monotonic()
