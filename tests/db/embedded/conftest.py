@@ -41,6 +41,8 @@ async def main():
     status = await source.status()
     print(json.dumps({"host": address.host, "pid": status.pid, "data": status.data}), flush=True)
     word = (await asyncio.to_thread(sys.stdin.readline)).strip()
+    if not word:
+        return  # its owner has ended it in another way, and a signal may still be on its way
     if word == "fork" and os.fork() == 0:
         print(json.dumps({"child": os.getpid()}), flush=True)
         signal.pause()
