@@ -63,6 +63,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     try:
         async with pools.dedicated(maintenance) as connection:
             server = dict(await connection.fetchrow(SQL.describe_server.text))
+        server["has_vector"] = server["may_create_vector"] or await _template_has_vector(pools)
         for finding in _of_server(server, settings, pooler=pools.behind_pooler):
             yield finding
         schemas = Schemas(pools, quick, maintenance, _nothing)
@@ -83,7 +84,7 @@ def _of_server(server: Mapping[str, Any], settings: Settings, *, pooler: bool) -
         says=f"{server['version']}, as {server['login']}{', behind a pooler' if pooler else ''}",
         mend="Undercroft needs PostgreSQL 15 or newer." if old else "",
     )
-    yield _of_vector(server["vector"])
+    yield _of_vector(server["vector"], server["has_vector"], server["login"])
     yield from _of_rights(server)
     unsafe = [s for s in ("fsync", "full_page_writes", "synchronous_commit") if server[s] == "off"]
     yield Finding(
@@ -101,13 +102,30 @@ def _of_server(server: Mapping[str, Any], settings: Settings, *, pooler: bool) -
     )
 
 
-def _of_vector(version: str | None) -> Finding:
+async def _template_has_vector(pools: Pools) -> bool | None:
+    """None: nobody lets us look."""
+    try:
+        async with pools.dedicated("template1") as connection:
+            return bool(await connection.fetchval(SQL.has_vector.text))
+    except UndercroftError:
+        return None
+
+
+def _of_vector(version: str | None, has: bool | None, login: str) -> Finding:
     if version is None:
         return Finding(
             what="pgvector",
             verdict="wrong",
             says="not installed on the server",
             mend="Install the package of your PostgreSQL, for example postgresql-18-pgvector.",
+        )
+    if not has:
+        return Finding(
+            what="pgvector",
+            verdict="warning" if has is None else "wrong",
+            says=f"{version}, which {login} may not create, "
+            f"and template1 {'cannot be looked at' if has is None else 'does not have it'}",
+            mend="Have a superuser run `CREATE EXTENSION vector` in template1, once.",
         )
     number = tuple(int(part) for part in version.split(".")[:2])
     return Finding(
