@@ -78,6 +78,7 @@ async def run_index(args: argparse.Namespace, settings: Settings) -> int:
     configure("warning", "auto")
     folder = Path.cwd() / args.folder
     if not folder.is_dir():
+        # Before a project is made for it.
         raise InvalidInput(f"There is no folder {args.folder!r} to index.")
     async with open_app(settings) as app, _codebase(app, _top(folder)) as codebase:
         done = await _index(codebase, folder, shown=not args.json and sys.stderr.isatty())

@@ -13,7 +13,7 @@ from undercroft.codebase.embedding import builtin
 from undercroft.codebase.models import Found, Hit
 from undercroft.codebase.ranking import Candidate, Query, Ranked, rank, read
 from undercroft.errors import InvalidInput
-from undercroft.paging import decode_cursor, encode_cursor, page_of
+from undercroft.paging import PAGE_CHARACTERS, decode_cursor, encode_cursor, page_of
 
 if TYPE_CHECKING:
     from undercroft.codebase.lexical import Floats
@@ -34,6 +34,8 @@ class Request:
     languages: tuple[str, ...] = ()
     repositories: tuple[UUID, ...] = ()
     context: int = 0
+    characters: int = PAGE_CHARACTERS
+    """What the places together may have, as JSON."""
     cursor: str = ""
 
     @property
@@ -75,7 +77,12 @@ class Searcher:
         query = _understood(request.query)
         ranked, degraded = await self._ranked(query, request)
         hits = await self._hits(ranked[request.offset :], request)
-        page = page_of(hits, limit=request.limit, position=lambda hit: [hits.index(hit)])
+        page = page_of(
+            hits,
+            limit=request.limit,
+            position=lambda hit: [hits.index(hit)],
+            characters=request.characters,
+        )
         shown = request.offset + len(page.items)
         more = shown < len(ranked)
         return Found(
