@@ -111,7 +111,9 @@ async def test_hostile_calls_find_no_defect_and_learn_nothing(
     for attack in attacks:
         changes = {"version", "changes"} & set(tool.input_schema.get("required", []))
         arguments = await with_current_versions(app, known.project, attack) if changes else attack
-        outcome = await app.boundary.call(tool.name, arguments, Caller(actor="hostile", folder=folder))
+        outcome = await app.boundary.call(
+            tool.name, arguments, Caller(actor="hostile", folder=folder)
+        )
         assert_harmless(outcome, arguments)
         codes[outcome.body.get("code", "ok")] += 1
     print(tool.name, dict(codes))
