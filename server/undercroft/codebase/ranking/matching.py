@@ -95,8 +95,11 @@ class Matcher:
         """The share of the name that the query says, and of the query that the name says."""
         said = 0.0
         asked: dict[str, float] = {}
+        seen = self._seen
         for word in name:
-            most, met = self._seen.get(word) or self._see(word)
+            most, met = seen.get(word) or self._see(word)
+            if not most:
+                continue
             said += most
             for one, telling in met:
                 asked[one] = max(asked.get(one, 0.0), telling)

@@ -27,7 +27,7 @@ class Ranked:
     candidate: Candidate
     score: float
     parts: Mapping[str, float]
-    """What adds up: words, meaning, definition, symbol, name, file."""
+    """What adds up: words, meaning, definition, symbol, name, path, file."""
     factors: Mapping[str, float]
     """What puts it back: aside, variant, repeated; those of 1 are left out."""
     reasons: Sequence[str]
