@@ -51,6 +51,26 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Table:
+    """What stands behind a figure; it promises nothing of its own."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotRun:
+    """A promise that could not be measured: neither held nor missed."""
+
+    name: str
+    reason: str
+
+
+Finding = Figure | Table | NotRun
+
+
+@dataclass(frozen=True, kw_only=True)
 class Judgement:
     """What a figure promises, before it is measured."""
 

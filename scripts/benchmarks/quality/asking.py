@@ -1,0 +1,106 @@
+"""Ask the product every question about a repository, and keep what its ranking was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from benchmarks.ground import ask
+from benchmarks.quality.data import Question, Repository
+from benchmarks.quality.scoring import DEPTH, Lines
+from undercroft.app import App
+from undercroft.codebase import search
+from undercroft.codebase.ranking import Candidate, Query, Ranked
+from undercroft.codebase.service import Codebase
+from undercroft.db.database import Database
+from undercroft.db.queries import load_queries
+
+SQL = load_queries(__package__, "quality.sql")
+PATIENCE = 600.0
+"""Seconds that indexing one repository may take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What the ranking was given for one question."""
+
+    query: Query
+    candidates: Sequence[Candidate]
+    idf: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A question, what the product answered, and what its ranking chose from."""
+
+    question: Question
+    found: Sequence[Lines]
+    given: Given
+    lines: Mapping[int, tuple[int, int]]
+    """First and last of each candidate."""
+    root: str
+
+    def places(self, ranked: Sequence[Candidate]) -> list[Lines]:
+        """Where candidates stand in the repository."""
+        return [Lines(_full(self.root, one.path), *self.lines[one.chunk]) for one in ranked]
+
+
+async def answers(app: App, repository: Repository, folder: Path) -> list[Answer]:
+    """Index a folder as a project of its own and ask.
+
+    Raises:
+        RuntimeError: Its index was not complete in time.
+
+    """
+    project = f"q_{''.join(one if one.isalnum() else '_' for one in repository.name.lower())}"
+    await ask(app, "create_project", name=project)
+    opened = await app.open(project)
+    codebase = await app.codebase(project)
+    done = await codebase.index(folder / repository.root, repository.name, wait=PATIENCE)
+    if done.status != "completed":
+        raise RuntimeError(f"{repository.name}: {done.status} {done.error or ''}")
+    await codebase.settled()
+    return [
+        await _answer(codebase, opened.database, repository.root, question)
+        for question in repository.questions
+    ]
+
+
+async def _answer(codebase: Codebase, db: Database, root: str, question: Question) -> Answer:
+    with _overheard() as given:
+        found = await codebase.search(question.text, limit=DEPTH)
+    (heard,) = given
+    chunks = [one.chunk for one in heard.candidates]
+    rows = await db.fetch(SQL.get_lines, chunks)
+    return Answer(
+        question=question,
+        found=[Lines(_full(root, hit.path), hit.start_line, hit.end_line) for hit in found.items],
+        given=heard,
+        lines={row["id"]: (row["start_line"], row["end_line"]) for row in rows},
+        root=root,
+    )
+
+
+@contextmanager
+def _overheard() -> Iterator[list[Given]]:
+    """Listen to what a search hands to its ranking: other weights are tried on the very same."""
+    given: list[Given] = []
+    rank = search.rank
+
+    def heard(query: Query, candidates: Sequence[Candidate], **rest: Any) -> list[Ranked]:
+        given.append(Given(query=query, candidates=candidates, idf=rest["idf"]))
+        return rank(query, candidates, **rest)
+
+    search.rank = heard  # type: ignore[assignment]
+    try:
+        yield given
+    finally:
+        search.rank = rank
+
+
+def _full(root: str, path: str) -> str:
+    """In the repository, not in the folder that is indexed: shorter paths would fit too many."""
+    return str(PurePosixPath(root) / path)
