@@ -67,8 +67,8 @@ class Searcher:
         self._db = db
         self._candidates = Candidates(db)
 
-    async def search(self, request: Request, behind: Sequence[str] = ()) -> Found:
-        """The best places; `behind`: repositories whose index lags behind the disk.
+    async def search(self, request: Request, notes: Sequence[str] = ()) -> Found:
+        """The best places; `notes`: what a reader should know of the index.
 
         Raises:
             InvalidInput: The query is empty or too long, or a filter makes no sense.
@@ -88,7 +88,7 @@ class Searcher:
         return Found(
             items=page.items,
             next_cursor=encode_cursor([shown]) if more and shown < MAX_DEPTH else None,
-            note=_note(behind, degraded=degraded),
+            note=_note(notes, degraded=degraded),
         )
 
     async def _ranked(self, query: Query, request: Request) -> tuple[list[Ranked], bool]:
@@ -196,10 +196,8 @@ def _widened(around: Sequence[str], first: int, last: int) -> str:
     return "\n".join(lines)
 
 
-def _note(behind: Sequence[str], *, degraded: bool) -> str | None:
-    notes = []
-    if behind:
-        notes.append(f"The index of {', '.join(behind)} is still catching up with the disk.")
-    if degraded:
-        notes.append("Searched by words alone: the vectors are not there yet.")
-    return " ".join(notes) or None
+def _note(notes: Sequence[str], *, degraded: bool) -> str | None:
+    told = (
+        [*notes, "Searched by words alone: the vectors are not there yet."] if degraded else notes
+    )
+    return " ".join(told) or None

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from undercroft.codebase.models import Found, Hit, Place, Repository, SymbolPlace
 from undercroft.codebase.roots import Roots
-from undercroft.errors import NotFound
+from undercroft.errors import InvalidInput, NotFound
 from undercroft.paging import Page
 from undercroft.progress import Progress, silent
 
@@ -120,7 +120,7 @@ class Codebase:
         from undercroft.codebase.search import Request, Searcher  # noqa: PLC0415 - numpy
 
         chosen = await self._chosen(repositories)
-        behind = await self._refresh(chosen)
+        notes = await self._refresh(chosen)
         request = Request(
             query=query,
             limit=max(1, min(limit, MAX_LIMIT)),
@@ -131,7 +131,7 @@ class Codebase:
             characters=max_tokens * TOKEN,
             cursor=cursor,
         )
-        return await Searcher(self._db).search(request, behind)
+        return await Searcher(self._db).search(request, notes)
 
     async def symbol(
         self,
@@ -191,15 +191,22 @@ class Codebase:
         return [one for name in names for one in _named(every, name)] if names else every
 
     async def _refresh(self, chosen: Sequence[RepositoryStatus]) -> list[str]:
-        """The names of those that could not be brought up to date in time."""
+        """Bring them up to date; what a reader should know of those where that did not work."""
         budget = REFRESH_SECONDS / len(chosen)
         indexer = self.indexer
-        behind = []
+        notes = []
         for one in chosen:
-            fresh = await indexer.refresh(one.id, budget)
-            if not fresh.complete:
-                behind.append(one.name)
-        return behind
+            try:
+                fresh = await indexer.refresh(one.id, budget)
+            except InvalidInput:
+                notes.append(
+                    f"The folder of {one.name} cannot be read: its index answers as it was last. "
+                    "remove_repository forgets it."
+                )
+            else:
+                if not fresh.complete:
+                    notes.append(f"The index of {one.name} is still catching up with the disk.")
+        return notes
 
 
 def _named(every: Sequence[RepositoryStatus], name: str) -> list[RepositoryStatus]:
