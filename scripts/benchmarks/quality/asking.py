@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from statistics import fmean
+from unittest.mock import patch
 
 from benchmarks.ground import ask
 from benchmarks.quality.data import Question, Repository
-from benchmarks.quality.scoring import DEPTH, Lines
+from benchmarks.quality.scoring import DEPTH, Lines, ndcg
 from undercroft.app import App
 from undercroft.codebase import search
-from undercroft.codebase.ranking import Candidate, Query, Ranked
+from undercroft.codebase.ranking import Candidate, Query, Ranked, rank
 from undercroft.codebase.service import Codebase
 from undercroft.db.database import Database
 from undercroft.db.queries import load_queries
@@ -46,6 +47,20 @@ class Answer:
     def places(self, ranked: Sequence[Candidate]) -> list[Lines]:
         """Where candidates stand in the repository."""
         return [Lines(_full(self.root, one.path), *self.lines[one.chunk]) for one in ranked]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """All that was asked about a repository."""
+
+    answers: Sequence[Answer]
+    exact: bool
+    """Whether its files were those of the revision, not the newest."""
+
+    @property
+    def score(self) -> float:
+        """Mean NDCG@10 over its questions."""
+        return fmean(ndcg(one.found, one.question.targets) for one in self.answers)
 
 
 async def answers(app: App, repository: Repository, folder: Path) -> list[Answer]:
@@ -88,17 +103,15 @@ async def _answer(codebase: Codebase, db: Database, root: str, question: Questio
 def _overheard() -> Iterator[list[Given]]:
     """Listen to what a search hands to its ranking: other weights are tried on the very same."""
     given: list[Given] = []
-    rank = search.rank
 
-    def heard(query: Query, candidates: Sequence[Candidate], **rest: Any) -> list[Ranked]:
-        given.append(Given(query=query, candidates=candidates, idf=rest["idf"]))
-        return rank(query, candidates, **rest)
+    def heard(
+        query: Query, candidates: Sequence[Candidate], *, limit: int, idf: Mapping[str, float]
+    ) -> list[Ranked]:
+        given.append(Given(query=query, candidates=candidates, idf=idf))
+        return rank(query, candidates, limit=limit, idf=idf)
 
-    search.rank = heard  # type: ignore[assignment]
-    try:
+    with patch.object(search, "rank", heard):
         yield given
-    finally:
-        search.rank = rank
 
 
 def _full(root: str, path: str) -> str:

@@ -95,6 +95,4 @@ def _question(row: Mapping[str, Any]) -> Question:
 def _target(given: str | Mapping[str, Any]) -> Target:
     if isinstance(given, str):
         return Target(path=given)
-    return Target(
-        path=given["path"], start=given.get("start_line") or 1, end=given.get("end_line")
-    )
+    return Target(path=given["path"], start=given.get("start_line") or 1, end=given.get("end_line"))

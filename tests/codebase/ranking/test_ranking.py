@@ -5,6 +5,9 @@ import pytest
 
 from undercroft.codebase.ranking import Candidate, Ranked, rank, read
 from undercroft.codebase.ranking.matching import meets
+from undercroft.codebase.ranking.ranking import order
+from undercroft.codebase.ranking.signals import observe
+from undercroft.codebase.ranking.weights import WEIGHTS, Weights
 from undercroft.codebase.words import stem
 
 
@@ -14,13 +17,13 @@ def candidates(*given: dict) -> list[Candidate]:
     return [Candidate(**{"chunk": next(numbers), **plain, **one}) for one in given]
 
 
-def ranked(query: str, *given: dict, limit: int = 10) -> list[Ranked]:
-    return rank(read(query), candidates(*given), limit=limit, idf={})
+def ranked(query: str, *given: dict | str, limit: int = 10) -> list[Ranked]:
+    rows = [one if isinstance(one, dict) else {"path": one} for one in given]
+    return rank(read(query), candidates(*rows), limit=limit, idf={})
 
 
 def paths(query: str, *given: dict | str) -> list[str]:
-    rows = [one if isinstance(one, dict) else {"path": one} for one in given]
-    return [one.candidate.path for one in ranked(query, *rows)]
+    return [one.candidate.path for one in ranked(query, *given)]
 
 
 def test_what_is_called_like_the_query_comes_before_what_only_mentions_it() -> None:
@@ -30,6 +33,25 @@ def test_what_is_called_like_the_query_comes_before_what_only_mentions_it() -> N
         "JsonReader.java",
     ]
     assert paths("server-sent events", "events_log.kt", "SSE.kt")[0] == "SSE.kt"
+
+
+def test_a_path_that_is_alike_in_meaning_comes_before_one_that_is_not() -> None:
+    query = "cryptographic signatures of messages"
+    found = ranked(query, "web/colors.py", "web/hashing.py")
+    assert [one.candidate.path for one in found] == ["web/hashing.py", "web/colors.py"]
+    assert found[0].parts["path"] > found[1].parts["path"]
+    assert "its path is alike in meaning" in found[0].reasons
+
+
+def test_where_no_path_is_alike_none_counts_in_full() -> None:
+    best = ranked("retry policy", "zebra/umbrella.py", "lib/violin.py")[0]
+    assert best.parts["path"] < WEIGHTS.path
+
+
+def test_what_the_project_is_called_says_nothing_of_a_file() -> None:
+    deep = "home/signatures/crypto/src/pkg/web/colors.py"
+    found = ranked("cryptographic signatures", deep, "src/pkg/web/colors.py")
+    assert len({one.parts["path"] for one in found}) == 1
 
 
 def test_a_module_is_called_by_its_folder() -> None:
@@ -117,6 +139,15 @@ def test_words_alone_rank_when_there_are_no_vectors() -> None:
     assert found[0].parts["meaning"] == 0
 
 
+def test_other_weights_rank_otherwise() -> None:
+    query, given = read("retry"), candidates({"path": "retry.py"}, {"path": "b.py", "lexical": 2.0})
+    seen = observe(query, given, {})
+    words = Weights(name=0.0, path=0.0, meaning=0.0)
+    for weights, first in ((WEIGHTS, "retry.py"), (words, "b.py")):
+        found = order(query, seen, limit=1, weights=weights)
+        assert [one.candidate.path for one in found] == [first]
+
+
 def test_a_score_is_the_sum_of_its_parts_times_its_factors() -> None:
     for one in ranked(
         "retry policy",
@@ -132,7 +163,7 @@ def test_a_score_is_the_sum_of_its_parts_times_its_factors() -> None:
 
 def test_nothing_comes_of_nothing() -> None:
     assert ranked("retry") == []
-    assert ranked("retry", {"path": "a.py", "lexical": 0.0, "dense": -0.2})[0].score == 0
+    assert ranked("retry", {"path": "ж.py", "lexical": 0.0, "dense": -0.2})[0].score == 0
     assert ranked("?!", {"path": "a.py"})[0].score > 0
 
 

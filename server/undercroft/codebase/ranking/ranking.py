@@ -34,9 +34,7 @@ def rank(
     return order(query, observe(query, candidates, idf), limit=limit, weights=WEIGHTS)
 
 
-def order(
-    query: Query, seen: Sequence[SeenFile], *, limit: int, weights: Weights
-) -> list[Ranked]:
+def order(query: Query, seen: Sequence[SeenFile], *, limit: int, weights: Weights) -> list[Ranked]:
     """The best of what was seen, weighed."""
     scored = [
         (score, place, file)
