@@ -25,7 +25,7 @@ class Weights:
     """That a file's path is alike in meaning, relative to the best."""
     further: float = 0.5
     """What the second-best chunk adds to its file, the third the square of it, and so on."""
-    repeated: float = 0.2
+    repeated: float = 0.3
     """What is left of a chunk's score for each better one of its file."""
     aside: float = 0.3
     """What is left of a file about the thing: a test, an example, a document."""
