@@ -87,7 +87,7 @@ async def answers(app: App, repository: Repository, folder: Path) -> list[Answer
 async def _answer(codebase: Codebase, db: Database, root: str, question: Question) -> Answer:
     with _overheard() as given:
         found = await codebase.search(question.text, limit=DEPTH)
-    (heard,) = given
+    heard = given[-1]
     chunks = [one.chunk for one in heard.candidates]
     rows = await db.fetch(SQL.get_lines, chunks)
     return Answer(

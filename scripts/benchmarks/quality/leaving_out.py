@@ -1,7 +1,7 @@
 """Leave one repository out: weights chosen on the others, scored on it.
 
-A coordinate search over few round values, from the middle of each range. A value is judged
-together with its neighbours, so that it lies where the score is flat and not on a peak of noise.
+A coordinate search over few round values. It starts in the middle of each range and moves only
+for a gain that is no noise.
 """
 
 from __future__ import annotations
@@ -56,22 +56,14 @@ def leave_each_out(replay: Replay, tell: Callable[[str], None]) -> list[LeftOut]
 
 def chosen(replay: Replay, without: str = "") -> Weights:
     """The weights that the repositories agree on."""
-    best = START
+    best, reached = START, replay.mean(START, without)
     for _ in range(PASSES):
         before = best
         for name, values in GRID.items():
-            best = replace(best, **{name: _flattest(replay, best, name, values, without)})
+            tried = [replace(best, **{name: value}) for value in values]
+            top = max(tried, key=lambda one: replay.mean(one, without))
+            if replay.mean(top, without) >= reached + GAIN:
+                best, reached = top, replay.mean(top, without)
         if best == before:
             break
     return best
-
-
-def _flattest(
-    replay: Replay, weights: Weights, name: str, values: Sequence[float], without: str
-) -> float:
-    """The value that is best together with its neighbours, so that no peak of noise is taken."""
-    scores = [replay.mean(replace(weights, **{name: value}), without) for value in values]
-    around = [fmean(scores[max(0, at - 1) : at + 2]) for at in range(len(values))]
-    now = values.index(getattr(weights, name))
-    best = max(range(len(values)), key=around.__getitem__)
-    return values[best if around[best] >= around[now] + GAIN else now]

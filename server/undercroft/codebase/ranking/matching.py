@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from undercroft.codebase.ranking.query import Query
 from undercroft.codebase.words import TOKEN, parts, stem
@@ -68,10 +69,20 @@ def meets(asked: str, word: str) -> float:
     return RELATED if {short[shared:], long[shared:]} <= SUFFIXES else 0.0
 
 
+class Spelled(NamedTuple):
+    """A name as it is compared."""
+
+    flat: str
+    """Without its case and separators: ClientSession, client_session → clientsession."""
+    words: tuple[str, ...]
+    """Stemmed."""
+
+
 @lru_cache(maxsize=1 << 15)
-def name_words(name: str) -> tuple[str, ...]:
-    """The stemmed words of a name."""
-    return tuple(stem(part) for token in TOKEN.findall(name) for part in parts(token))
+def spelled(name: str) -> Spelled:
+    """How a name is compared; the same ones come back with every query."""
+    found = [part for token in TOKEN.findall(name) for part in parts(token)]
+    return Spelled("".join(found), tuple(map(stem, found)))
 
 
 class Matcher:

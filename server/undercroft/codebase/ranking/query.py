@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from undercroft.codebase.words import STOP_WORDS, TOKEN, parts, singular, stem, terms
 
@@ -25,7 +24,6 @@ CODE = re.compile(r"[a-z][A-Z]|[A-Z]{2,}[a-z]|\w_+\w|::|\.|#|->")
 SEPARATOR = re.compile(r"::|\.|#|->")
 
 
-@lru_cache(maxsize=1 << 15)
 def flat(name: str) -> str:
     """A name without its case and separators: ClientSession, client_session → clientsession."""
     return "".join(part for token in TOKEN.findall(name) for part in parts(token))

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from undercroft.codebase.embedding import builtin
-from undercroft.codebase.ranking.matching import Matcher, name_words
+from undercroft.codebase.ranking.matching import Matcher, spelled
 from undercroft.codebase.ranking.models import Candidate
-from undercroft.codebase.ranking.query import Query, flat
+from undercroft.codebase.ranking.query import Query
 from undercroft.codebase.ranking.standing import outdated, standing, wanted
 
 OTHER_CASE = 0.6
@@ -86,17 +86,17 @@ def _symbols(query: Query, symbols: str, matcher: Matcher) -> tuple[float, float
     """Whether a chunk defines what the query names, and how well they share their words."""
     definition = symbol = 0.0
     for name in symbols.split():
-        whole = flat(name)
-        if whole in query.named:
+        flat, words = spelled(name)
+        if flat in query.named:
             definition = max(definition, 1.0 if name in query.identifiers else OTHER_CASE)
-        said, asked = matcher(name_words(name))
+        said, asked = matcher(words)
         if asked:
-            symbol = max(symbol, asked if whole in query.compounds else said * asked)
+            symbol = max(symbol, asked if flat in query.compounds else said * asked)
     return definition, symbol
 
 
 def _name(query: Query, path: str, matcher: Matcher) -> float:
-    name = standing(path)
+    name = standing(path).name
     said, asked = matcher(name.words)
     if name.flat in query.compounds:
         return max(said, COMPOUND[0]) + max(asked, COMPOUND[1])

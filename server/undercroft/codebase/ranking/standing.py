@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from undercroft.codebase.ranking.matching import name_words
-from undercroft.codebase.ranking.query import flat
+from undercroft.codebase.ranking.matching import Spelled, spelled
 from undercroft.codebase.words import stem
 
 ENTRIES = frozenset(("mod", "index", "init"))
@@ -56,9 +55,7 @@ VERSION = re.compile(r"(?:^|(?<=/))v(\d+)(?=/)")
 class Standing(NamedTuple):
     """What a path says of its file."""
 
-    words: tuple[str, ...]
-    """Of its name, stemmed."""
-    flat: str
+    name: Spelled
     aside: str
     """The word that says so; empty if none does."""
     variant: str
@@ -73,8 +70,7 @@ def standing(path: str) -> Standing:
         name = folder.rpartition("/")[2]
     aside, variant = ASIDE.search(path), VARIANT.search(path)
     return Standing(
-        words=name_words(name),
-        flat=flat(name),
+        name=spelled(name),
         aside=aside[0].lower() if aside else "",
         variant=variant[0].lower() if variant else "",
     )
