@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from training.packages import Package, download
+
 from undercroft.codebase.walking import MAX_BYTES, walk
 
 LIST = Path(__file__).with_name("packages.tsv")
