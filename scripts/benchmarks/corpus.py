@@ -60,6 +60,11 @@ def lay_out(count: int, root: Path) -> None:
     git(root, "commit", "--quiet", "--no-verify", "--message", "All files")
 
 
+def listed(root: Path) -> list[str]:
+    """The paths that were laid out."""
+    return os.fsdecode(git(root, "ls-files", "-z")).split("\0")[:-1]
+
+
 def git(root: Path, *words: str) -> bytes:
     """What a git command says, run without the user's configuration."""
     identity = ("-c", "user.name=bench", "-c", "user.email=bench@localhost", "-c", "gc.auto=0")

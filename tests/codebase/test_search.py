@@ -206,3 +206,17 @@ async def test_related_code_lies_in_other_files(codebase: Codebase) -> None:
 async def test_a_removed_repository_is_not_found_any_more(codebase: Codebase) -> None:
     await codebase.remove("code")
     assert await codebase.status() == []
+
+
+async def test_a_folder_that_is_gone_does_not_silence_the_others(
+    codebase: Codebase, folder: Path, tmp_path: Path
+) -> None:
+    lost = tmp_path / "lost"
+    written(lost, {"lost.py": "def forgotten():\n    return 1\n"})
+    await codebase.index(lost, wait=30)
+    (lost / "lost.py").unlink()
+    lost.rmdir()
+    found = await codebase.search("where is a stale lease refused")
+    assert found.items[0].path == "pool/lease.py"
+    assert found.note is not None
+    assert "lost" in found.note

@@ -179,8 +179,12 @@ class Codebase:
         indexer = self.indexer
         behind = []
         for one in chosen:
-            fresh = await indexer.refresh(one.id, budget)
-            if not fresh.complete:
+            try:
+                complete = (await indexer.refresh(one.id, budget)).complete
+            except (InvalidInput, NotFound):
+                # A folder that is gone, or a repository removed meanwhile: the others answer.
+                complete = False
+            if not complete:
                 behind.append(one.name)
         return behind
 
