@@ -155,6 +155,8 @@ def _unit(kind: str, captures: dict[str, list[Node]], data: bytes) -> Unit | Non
 def _name(node: Node) -> Node:
     """The name in a declarator, or in the head of a call that defines."""
     for _ in range(DECLARATORS):
+        if not node.child_count:
+            return node
         inner = (
             node.child_by_field_name("declarator")
             or (node.child_by_field_name("left") if node.type == "binary_operator" else None)
