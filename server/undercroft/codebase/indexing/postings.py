@@ -26,7 +26,7 @@ LONGEST = 65_535
 
 
 _COUNT_BITS = 16
-"""Of a key and its count in one number: sorting numbers is five times as fast as ordering places."""
+"""Of a key and its count in one number: sorting numbers is faster than ordering their places."""
 
 Key = TypeVar("Key", str, bytes)
 
