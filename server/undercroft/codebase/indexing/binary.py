@@ -95,10 +95,10 @@ def vectors(ids: npt.NDArray[np.int64], model: int, vectors: npt.NDArray[np.floa
     return Rows(data=rows.tobytes(), starts=starts.tobytes())
 
 
-def shifted(rows: Rows, *shifts: tuple[int, int, int]) -> bytes:
+def shifted(rows: Rows, *shifts: tuple[int, int, int]) -> bytearray:
     """The whole COPY, each (distance, width, amount) added to the number in every row there."""
     head = len(HEAD)
-    data = bytearray(HEAD + rows.data + TAIL)
+    data = bytearray().join((HEAD, rows.data, TAIL))
     view = np.frombuffer(data, dtype=np.uint8)
     starts = np.frombuffer(rows.starts, dtype=np.int32).astype(np.int64) + head
     for distance, width, amount in shifts:
@@ -106,4 +106,4 @@ def shifted(rows: Rows, *shifts: tuple[int, int, int]) -> bytes:
         kind = f">i{width}"
         numbers = np.ascontiguousarray(view[places]).view(kind) + amount
         view[places] = numbers.astype(kind).view(np.uint8).reshape(-1, width)
-    return bytes(data)
+    return data

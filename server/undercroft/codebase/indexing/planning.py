@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from undercroft.db.database import Database
 
 BATCH_FILES = 500
-BATCH_BYTES = 6_000_000
+BATCH_BYTES = 4_000_000
 """A batch ends with whichever comes first: it bounds the memory of a worker."""
 
 
