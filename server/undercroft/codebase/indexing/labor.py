@@ -55,7 +55,7 @@ class Labor:
         self.stages = {}
         texts: dict[str, _Text] = {}
         with self._stage("read"):
-            found = [self._read(root, file, texts) for file in files]
+            found = [self._seen(read, texts) for read in reading.read_files(root, files)]
         new, renamed = self._masked(texts, ask)
         found = [
             file._replace(digest=renamed.get(file.digest, file.digest)) if file.digest else file
@@ -72,8 +72,8 @@ class Labor:
         finally:
             self.stages[name] = self.stages.get(name, 0.0) + time.thread_time() - began
 
-    def _read(self, root: Path, wanted: Wanted, texts: dict[str, _Text]) -> Seen:
-        file, text, omitted, settled = reading.read_file(root, wanted)
+    def _seen(self, read: reading.Read, texts: dict[str, _Text]) -> Seen:
+        file, text, omitted, settled = read
         mtime_ns = file.mtime_ns if settled else 0
         if omitted:
             reason = "" if omitted == reading.GONE else omitted
