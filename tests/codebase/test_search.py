@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,23 @@ async def test_what_changed_on_disk_is_found_at_once(codebase: Codebase, folder:
     assert "new/zanzibar.py" not in paths(await codebase.search("zanzibar"))
 
 
+async def test_a_folder_that_is_gone_is_told_and_the_others_answer(
+    codebase: Codebase, folder: Path
+) -> None:
+    other = folder.parent / "other"
+    written(other, {"z.py": "def zanzibar():\n    return 'spice'\n"})
+    await codebase.index(other, "other", wait=60)
+    shutil.rmtree(other)
+    found = await codebase.search("zanzibar lease", limit=50)
+    assert {"z.py", "pool/lease.py"} <= set(paths(found))
+    assert found.note
+    assert "The folder of other cannot be read" in found.note
+    assert "remove_repository" in found.note
+    assert (await codebase.read("z.py")).text
+    await codebase.remove("other")
+    assert (await codebase.search("lease")).note is None
+
+
 @pytest.mark.parametrize("query", ["", "  ", "?!", "x" * 2_001])
 async def test_a_query_without_words_is_refused(codebase: Codebase, query: str) -> None:
     with pytest.raises(InvalidInput):
@@ -206,17 +224,3 @@ async def test_related_code_lies_in_other_files(codebase: Codebase) -> None:
 async def test_a_removed_repository_is_not_found_any_more(codebase: Codebase) -> None:
     await codebase.remove("code")
     assert await codebase.status() == []
-
-
-async def test_a_folder_that_is_gone_does_not_silence_the_others(
-    codebase: Codebase, folder: Path, tmp_path: Path
-) -> None:
-    lost = tmp_path / "lost"
-    written(lost, {"lost.py": "def forgotten():\n    return 1\n"})
-    await codebase.index(lost, wait=30)
-    (lost / "lost.py").unlink()
-    lost.rmdir()
-    found = await codebase.search("where is a stale lease refused")
-    assert found.items[0].path == "pool/lease.py"
-    assert found.note is not None
-    assert "lost" in found.note

@@ -102,7 +102,7 @@ def singular(word: str) -> str:
         return word[:-3] + "y"
     if word.endswith("sses"):
         return word[:-2]
-    if word.endswith("s") and word[-2] not in "sui":
+    if len(word) > 1 and word.endswith("s") and word[-2] not in "sui":
         return word[:-1]
     return word
 
