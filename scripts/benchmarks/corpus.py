@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from training.packages import Package, download
@@ -30,16 +30,20 @@ def cache() -> Path:
     return Path(base) / "undercroft-bench"
 
 
-def corpus(count: int) -> tuple[Path, list[str]]:
+def corpus(count: int, *, large: bool = False) -> tuple[Path, list[str]]:
     """A folder, and paths of `count` files in it that an index would hold.
+
+    `large` takes the large packages too, which take some minutes to fetch and unpack.
 
     Raises:
         SystemExit: The registries gave too few.
 
     """
-    folder = cache() / f"files-{hashlib.sha256(LIST.read_bytes()).hexdigest()[:12]}"
+    rows = [row for row in _rows() if large or row["size"] == "usual"]
+    name = hashlib.sha256(repr(rows).encode()).hexdigest()[:12]
+    folder = cache() / f"files-{name}"
     if not (folder / "complete").exists():
-        _unpack_all(folder)
+        _unpack_all(rows, folder)
     found = [file.path for file in walk(folder).files]
     if len(found) < count:
         raise SystemExit(f"The registries gave {len(found):,} files; {count:,} are wanted.")
@@ -47,9 +51,10 @@ def corpus(count: int) -> tuple[Path, list[str]]:
     return folder, sorted(random.Random(1).sample(found, count))  # noqa: S311 - see above
 
 
-def lay_out(count: int, root: Path) -> None:
+def lay_out(count: int, root: Path, *, large: bool = False) -> None:
     """Copy that many files into a new git repository and commit them."""
-    folder, paths = corpus(count)
+    folder, paths = corpus(count, large=large)
+    root.mkdir(parents=True, exist_ok=True)
     for path in paths:
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,13 +83,25 @@ def git(root: Path, *words: str) -> bytes:
     ).stdout
 
 
-def _unpack_all(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+def _rows() -> list[dict[str, str]]:
     with LIST.open() as lines:
-        for row in csv.DictReader(lines, delimiter="\t"):
-            package = Package(**row, licence="", held_out=False, pairs=0)
-            if download(package, cache() / "archives"):
-                _unpack(package.archives(cache() / "archives"), folder / package.name)
+        return list(csv.DictReader(lines, delimiter="\t"))
+
+
+def _unpack_all(rows: Iterable[Mapping[str, str]], folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    archives = cache() / "archives"
+    for row in rows:
+        package = Package(
+            registry=row["registry"],
+            name=row["name"],
+            version=row["version"],
+            licence="",
+            held_out=False,
+            pairs=0,
+        )
+        if download(package, archives):
+            _unpack(package.archives(archives), folder / package.name)
     (folder / "complete").touch()
 
 

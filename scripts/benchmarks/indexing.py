@@ -139,7 +139,6 @@ async def measure(effort: Effort) -> AsyncIterator[Figure]:
     count = QUICK_FILES if effort.quick else FILES
     with scratch_home() as home:
         root = home / "repository"
-        root.mkdir()
         effort.tell(f"index: {count:,} files from the registries")
         corpus.lay_out(count, root)
         async with scratch_app() as app:

@@ -36,14 +36,14 @@ class Trial:
     report: RunReport | None = None
     cpu: dict[str, float] = field(default_factory=dict)
     settled: float = 0.0
-    """Seconds that what goes on in the background took afterwards: the graph over the vectors."""
+    """Seconds that what goes on in the background took afterwards."""
 
     @property
     def indexer(self) -> Indexer:
         """Of this project."""
         return Indexer(self.database.outside())
 
-    async def index(self, root: Path) -> float:
+    async def index(self, root: Path, *, settle: bool = True) -> float:
         """Seconds until a folder is searchable."""
         before = cpu_seconds(self.connection.get_server_pid())
         began = time.perf_counter()
@@ -52,8 +52,9 @@ class Trial:
         after = cpu_seconds(self.connection.get_server_pid())
         self.cpu = {name: after[name] - before[name] for name in after}
         await self._prove_searchable()
-        await self.indexer.settled()
-        self.settled = time.perf_counter() - began - seconds
+        if settle:
+            await self.indexer.settled()
+            self.settled = time.perf_counter() - began - seconds
         return seconds
 
     async def _prove_searchable(self) -> None:
@@ -80,14 +81,18 @@ class Trial:
         sizes = [(root / path).stat().st_size for path in corpus.listed(root)]
         languages = await self.connection.fetch(SQL.count_languages.text, WEIGHTY)
         left_out = ", ".join(f"{reason} {count}" for reason, count in report.omitted.items())
-        return {
+        told = {
             "corpus": f"{len(sizes):,} files, {sum(sizes) / 1e6:.1f} MB, {report.chunks:,} chunks; "
             f"left out: {left_out or 'none'}",
             "languages": ", ".join(f"{row['language']} {row['files']:,}" for row in languages),
             "stages, workers added up": _seconds(report.stages),
             "CPU": _seconds(self.cpu),
-            "in the background afterwards": f"{self.settled:.1f} s",
         }
+        if self.settled:
+            told["the graph over the vectors, in the background afterwards"] = (
+                f"{self.settled:.1f} s"
+            )
+        return told
 
 
 def _seconds(parts: Mapping[str, float]) -> str:
