@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from benchmarks import (
     callers,
@@ -20,7 +22,7 @@ from benchmarks import (
     records,
     report,
 )
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, Finding, NotRun
 from benchmarks.frame import FULL_MINUTES, Effort, Part
 
 PARTS: Mapping[str, Part] = {
@@ -37,6 +39,8 @@ PARTS: Mapping[str, Part] = {
 }
 """Every benchmark; a name before the dot stands for all of its parts."""
 
+DATA_HELP = "queries about repositories, for search-quality (or BENCH_DATA)"
+
 
 def chosen(names: Sequence[str]) -> list[str]:
     """The parts that are meant.
@@ -52,37 +56,63 @@ def chosen(names: Sequence[str]) -> list[str]:
     return [part for part in PARTS if not names or part in names or part.partition(".")[0] in names]
 
 
-async def run(parts: Sequence[str], effort: Effort, *, show: bool) -> dict[str, list[Figure]]:
-    """Measure part after part; a figure is shown as soon as it is there."""
-    found: dict[str, list[Figure]] = {}
+async def run(parts: Sequence[str], effort: Effort, *, show: bool) -> dict[str, list[Finding]]:
+    """Measure part after part; what is found is shown as soon as it is there."""
+    found: dict[str, list[Finding]] = {}
     for part in parts:
-        async for figure in PARTS[part](effort):
-            found.setdefault(part, []).append(figure)
+        async for finding in PARTS[part](effort):
+            found.setdefault(part, []).append(finding)
             if show:
-                sys.stdout.write(report.line(part, figure) + "\n")
+                sys.stdout.write(report.shown(part, finding) + "\n")
                 sys.stdout.flush()
     return found
 
 
 def main() -> int:
-    """Run; the exit status is 1 where a target is missed."""
+    """Run; the exit status is 1 where a target is missed, or what was named could not be run."""
+    args = _arguments()
+    effort = Effort(
+        quick=args.quick,
+        minutes=args.budget,
+        tell=_tell,
+        data=args.data,
+        repositories=args.repositories,
+    )
+    findings = asyncio.run(run(chosen(args.names), effort, show=not args.json))
+    every = [finding for group in findings.values() for finding in group]
+    if args.write_docs:
+        report.write_docs(findings, quick=args.quick)
+    sys.stdout.write(
+        report.as_json(findings, quick=args.quick) if args.json else report.last_line(every)
+    )
+    sys.stdout.write("\n")
+    missed = any(isinstance(one, Figure) and not one.held for one in every)
+    return int(missed or (bool(args.names) and any(isinstance(one, NotRun) for one in every)))
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PARTS))
     parser.add_argument("--json", action="store_true", help="everything, for a program")
     parser.add_argument("--quick", action="store_true", help="few rounds, small tables")
     parser.add_argument("--budget", type=float, default=FULL_MINUTES, metavar="MINUTES")
     parser.add_argument("--write-docs", action="store_true", help="rewrite docs/benchmarks.md")
-    args = parser.parse_args()
-    effort = Effort(quick=args.quick, minutes=args.budget, tell=_tell)
-    figures = asyncio.run(run(chosen(args.names), effort, show=not args.json))
-    every = [figure for group in figures.values() for figure in group]
-    if args.write_docs:
-        report.write_docs(figures, quick=args.quick)
-    sys.stdout.write(
-        report.as_json(figures, quick=args.quick) if args.json else report.last_line(every)
+    parser.add_argument(
+        "--data", type=Path, default=_folder("BENCH_DATA"), metavar="DIR", help=DATA_HELP
     )
-    sys.stdout.write("\n")
-    return 0 if all(figure.held for figure in every) else 1
+    parser.add_argument(
+        "--repositories",
+        type=Path,
+        default=_folder("BENCH_REPOSITORIES"),
+        metavar="DIR",
+        help="git clones of them (or BENCH_REPOSITORIES); what is not there is cloned",
+    )
+    return parser.parse_args()
+
+
+def _folder(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value) if value else None
 
 
 def _tell(text: str) -> None:

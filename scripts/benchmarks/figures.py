@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 RESAMPLES = 400
@@ -39,8 +39,6 @@ class Figure:
     target: float
     at_least: bool = False
     samples: int
-    details: Mapping[str, str] = field(default_factory=dict)
-    """What else the run told that no target judges, with units."""
 
     @property
     def held(self) -> bool:
@@ -50,6 +48,26 @@ class Figure:
     def as_dict(self) -> dict[str, Any]:
         """For a program."""
         return asdict(self) | {"held": self.held}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What stands behind a figure; it promises nothing of its own."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotRun:
+    """A promise that could not be measured: neither held nor missed."""
+
+    name: str
+    reason: str
+
+
+Finding = Figure | Table | NotRun
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,9 @@ import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Finding
 
 FULL_MINUTES = 10.0
 """What a full run takes; another budget scales the number of rounds."""
@@ -19,8 +20,8 @@ Operation = Callable[[], Awaitable[object]]
 Sampler = Callable[[], Awaitable[list[float]]]
 """One side's share of one round."""
 
-Part = Callable[["Effort"], AsyncIterator[Figure]]
-"""One benchmark: yields its figures as they are ready."""
+Part = Callable[["Effort"], AsyncIterator[Finding]]
+"""One benchmark: yields its figures, and the tables behind them, as they are ready."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,10 @@ class Effort:
     minutes: float = FULL_MINUTES
     tell: Callable[[str], None]
     """Says what is going on, to a person."""
+    data: Path | None = None
+    """Queries with known answers, where they are to be had."""
+    repositories: Path | None = None
+    """Clones of the repositories that the data name."""
 
     def rounds(self, full: int, quick: int = MIN_ROUNDS) -> int:
         """How many rounds, by the budget."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import corpus
-from benchmarks.figures import Figure, Judgement, bare, times_bare
+from benchmarks.figures import Finding, Judgement, Table, bare, times_bare
 from benchmarks.frame import Effort
 from benchmarks.ground import ask, bare_connection, scratch_app, scratch_home
 from benchmarks.indexing_trial import Trial
@@ -32,20 +31,20 @@ def cost(small: int, large: int) -> Judgement:
     )
 
 
-async def measure(effort: Effort) -> AsyncIterator[Figure]:
+async def measure(effort: Effort) -> AsyncIterator[Finding]:
     """Two sizes, once each: the large one takes minutes."""
     small, large = (QUICK_SMALL, QUICK_LARGE) if effort.quick else (SMALL, LARGE)
     with scratch_home() as home:
         async with scratch_app() as app:
             few, _ = await _indexed(app, small, home / "small", effort)
-            many, details = await _indexed(app, large, home / "large", effort)
+            many, tables = await _indexed(app, large, home / "large", effort)
             sides = {"ours": [[1_000 * many / large]], "bare": [[1_000 * few / small]]}
-            yield replace(cost(small, large).figure(sides), details=details)
+            yield cost(small, large).figure(sides)
+            for table in tables:
+                yield table
 
 
-async def _indexed(
-    app: App, count: int, root: Path, effort: Effort
-) -> tuple[float, dict[str, str]]:
+async def _indexed(app: App, count: int, root: Path, effort: Effort) -> tuple[float, list[Table]]:
     """Seconds until all are searchable, and what else is told."""
     effort.tell(f"index: {count:,} files from the registries")
     corpus.lay_out(count, root, large=not effort.quick)
@@ -61,8 +60,8 @@ async def _indexed(
         left_out = sum(report.omitted.values())
         if report.files + left_out != count:
             raise RuntimeError(f"{count} files: {report.files} indexed, {left_out} left out")
-        details = await trial.details(root)
+        memory = f"{peak.bytes / 1e6:.0f} MB"
+        tables = await trial.tables(root, seconds=f"{seconds:.1f}", peak=memory)
         # The graph over a million vectors takes longer than all the rest; nobody waits for it.
         await trial.indexer.end()
-        told = {"all of them": f"{seconds:.1f} s", "peak memory": f"{peak.bytes / 1e6:.0f} MB"}
-        return seconds, told | details
+        return seconds, tables

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import corpus
 from benchmarks.bare_copy import SQL
+from benchmarks.figures import Table
 from benchmarks.resources import cpu_seconds
 from undercroft.codebase.indexing.indexer import Indexer
 from undercroft.codebase.service import Codebase
@@ -24,7 +25,7 @@ PATIENCE = 60.0
 """Seconds that bringing the index up to date may take."""
 
 WEIGHTY = 12
-"""Languages that are named."""
+"""Languages that are named: the most frequent."""
 
 
 @dataclass(kw_only=True)
@@ -74,27 +75,34 @@ class Trial:
         if not fresh.complete:
             raise RuntimeError("the index was not brought up to date")
 
-    async def details(self, root: Path) -> dict[str, str]:
-        """What no target judges."""
+    async def tables(self, root: Path, **more: str) -> list[Table]:
+        """What stands behind the figures: the files, and where the time went."""
         report = self.report
         assert report is not None  # noqa: S101 - `index` comes first
         sizes = [(root / path).stat().st_size for path in corpus.listed(root)]
         languages = await self.connection.fetch(SQL.count_languages.text, WEIGHTY)
         left_out = ", ".join(f"{reason} {count}" for reason, count in report.omitted.items())
-        told = {
-            "corpus": f"{len(sizes):,} files, {sum(sizes) / 1e6:.1f} MB, {report.chunks:,} chunks; "
-            f"left out: {left_out or 'none'}",
-            "languages": ", ".join(f"{row['language']} {row['files']:,}" for row in languages),
-            "stages, workers added up": _seconds(report.stages),
-            "CPU": _seconds(self.cpu),
-        }
+        facts = {
+            "files": f"{len(sizes):,}",
+            "MB": f"{sum(sizes) / 1e6:.1f}",
+            "chunks": f"{report.chunks:,}",
+            "left out": left_out or "none",
+        } | more
         if self.settled:
-            told["the graph over the vectors, in the background afterwards"] = (
-                f"{self.settled:.1f} s"
-            )
-        return told
+            facts["graph over the vectors, built afterwards"] = f"{self.settled:.1f} s"
+        return [
+            Table(title="What was indexed", head=("", ""), rows=list(facts.items())),
+            Table(
+                title="Its languages",
+                head=("", "files"),
+                rows=[(row["language"], f"{row['files']:,}") for row in languages],
+            ),
+            _seconds("Work by stage, that of both workers added up", report.stages),
+            _seconds("CPU time by process", self.cpu),
+        ]
 
 
-def _seconds(parts: Mapping[str, float]) -> str:
-    each = ", ".join(f"{name} {seconds:.2f}" for name, seconds in parts.items())
-    return f"{each}; together {sum(parts.values()):.2f} s"
+def _seconds(title: str, parts: Mapping[str, float]) -> Table:
+    every = {**parts, "together": sum(parts.values())}
+    rows = [[name, f"{seconds:.2f}"] for name, seconds in every.items()]
+    return Table(title=title, head=("", "seconds"), rows=rows)

@@ -8,8 +8,9 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, Finding, NotRun, Table
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
@@ -25,40 +26,62 @@ medians unless they say p95; in brackets the middle 95 % of a bootstrap over the
 """
 
 
+def shown(part: str, finding: Finding) -> str:
+    """One finding for a terminal."""
+    if isinstance(finding, Figure):
+        return line(part, finding)
+    if isinstance(finding, Table):
+        return _aligned(finding)
+    return f"{part:<22}{finding.name:<24}NOT RUN: {finding.reason}"
+
+
 def line(part: str, figure: Figure) -> str:
     """One figure for a terminal."""
     beside = "" if figure.bare is None else f"bare {_with_unit(figure.bare, figure.unit)}"
     verdict = "held" if figure.held else "MISSED"
-    details = "".join(f"\n    {name}: {text}" for name, text in figure.details.items())
     return (
         f"{part:<22}{figure.name:<24}{_with_unit(figure.ours, figure.unit):>12}  {beside:<16}"
-        f"{_judged(figure):<28}{_target(figure):<12}{verdict}{details}"
+        f"{_judged(figure):<28}{_target(figure):<12}{verdict}"
     )
 
 
-def last_line(figures: Sequence[Figure]) -> str:
-    """How many targets held."""
+def last_line(findings: Sequence[Finding]) -> str:
+    """How many targets held, and what was not measured."""
+    figures = [one for one in findings if isinstance(one, Figure)]
     held = sum(figure.held for figure in figures)
-    return f"{held} of {len(figures)} targets held"
+    away = sum(isinstance(one, NotRun) for one in findings)
+    return f"{held} of {len(figures)} targets held" + (f", {away} not run" if away else "")
 
 
-def as_json(figures: Mapping[str, Sequence[Figure]], *, quick: bool) -> str:
+def as_json(findings: Mapping[str, Sequence[Finding]], *, quick: bool) -> str:
     """Everything, for a program."""
-    every = [figure for group in figures.values() for figure in group]
-    return json.dumps(
-        {
-            "quick": quick,
-            "machine": machine(),
-            "figures": [
-                {"part": part} | figure.as_dict()
-                for part, group in figures.items()
-                for figure in group
-            ],
-            "held": sum(figure.held for figure in every),
-            "targets": len(every),
-        },
-        indent=2,
-    )
+    figures = [
+        {"part": part} | one.as_dict()
+        for part, group in findings.items()
+        for one in group
+        if isinstance(one, Figure)
+    ]
+    found = {
+        "quick": quick,
+        "machine": machine(),
+        "figures": figures,
+        "tables": _as_dicts(findings, Table),
+        "not_run": _as_dicts(findings, NotRun),
+        "held": sum(figure["held"] for figure in figures),
+        "targets": len(figures),
+    }
+    return json.dumps(found, indent=2)
+
+
+def _as_dicts(
+    findings: Mapping[str, Sequence[Finding]], kind: type[Table | NotRun]
+) -> list[dict[str, Any]]:
+    return [
+        {"part": part} | vars(one)
+        for part, group in findings.items()
+        for one in group
+        if isinstance(one, kind)
+    ]
 
 
 def machine() -> dict[str, str]:
@@ -73,30 +96,55 @@ def machine() -> dict[str, str]:
     }
 
 
-def write_docs(figures: Mapping[str, Sequence[Figure]], *, quick: bool) -> None:
+def write_docs(findings: Mapping[str, Sequence[Finding]], *, quick: bool) -> None:
     """Keep the latest figures in the repository."""
-    every = [figure for group in figures.values() for figure in group]
+    every = [finding for group in findings.values() for finding in group]
     facts = ", ".join(f"{name} {value}" for name, value in machine().items())
     kind = "quick run" if quick else "full run"
-    sections = [_section(part, group) for part, group in figures.items()]
+    sections = [_section(part, group) for part, group in findings.items()]
     DOCS.parent.mkdir(exist_ok=True)
     DOCS.write_text("\n".join([HEAD, f"{kind}: {facts}.\n", *sections, last_line(every) + ".\n"]))
 
 
-def _section(part: str, figures: Sequence[Figure]) -> str:
-    rows = [
-        f"| {figure.meaning} | {_with_unit(figure.ours, figure.unit)} | "
-        f"{'' if figure.bare is None else _with_unit(figure.bare, figure.unit)} | "
-        f"{_judged(figure)} | {_target(figure)} | {'yes' if figure.held else '**no**'} |"
-        for figure in figures
+def _section(part: str, findings: Sequence[Finding]) -> str:
+    figures = [
+        [
+            figure.meaning,
+            _with_unit(figure.ours, figure.unit),
+            "" if figure.bare is None else _with_unit(figure.bare, figure.unit),
+            _judged(figure),
+            _target(figure),
+            "yes" if figure.held else "**no**",
+        ]
+        for figure in findings
+        if isinstance(figure, Figure)
     ]
-    head = ["| what | ours | bare | judged | target | held |", "|---|---|---|---|---|---|"]
-    details = [
-        f"- {name} ({figure.name}): {text}"
-        for figure in figures
-        for name, text in figure.details.items()
+    head = ["what", "ours", "bare", "judged", "target", "held"]
+    parts = [_markdown(head, figures)] if figures else []
+    parts += [
+        f"{one.title}:\n\n{_markdown(one.head, one.rows)}"
+        for one in findings
+        if isinstance(one, Table)
     ]
-    return "\n".join([f"## {part}\n", *head, *rows, "", *details, *([""] if details else [])])
+    parts += [f"Not run: {one.name}; {one.reason}\n" for one in findings if isinstance(one, NotRun)]
+    return "\n".join([f"## {part}\n", *parts])
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    rules = ["---"] * len(head)
+    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
+    return "\n".join([lines[0], f"|{'|'.join(rules)}|", *lines[1:], ""])
+
+
+def _aligned(table: Table) -> str:
+    """Columns side by side; the first to the left, numbers to the right."""
+    rows = [table.head, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+        for row in rows
+    ]
+    return "\n".join(["", f"{table.title}:", *lines, ""])
 
 
 def _judged(figure: Figure) -> str:
