@@ -39,9 +39,8 @@ def corpus(count: int, *, large: bool = False) -> tuple[Path, list[str]]:
         SystemExit: The registries gave too few.
 
     """
-    rows = [row for row in _rows() if large or row["size"] == "usual"]
-    name = hashlib.sha256(repr(rows).encode()).hexdigest()[:12]
-    folder = cache() / f"files-{name}"
+    rows = packages(large=large)
+    folder = folder_of(rows)
     if not (folder / "complete").exists():
         _unpack_all(rows, folder)
     found = [file.path for file in walk(folder).files]
@@ -49,6 +48,11 @@ def corpus(count: int, *, large: bool = False) -> tuple[Path, list[str]]:
         raise SystemExit(f"The registries gave {len(found):,} files; {count:,} are wanted.")
     # The same files in every run, of all packages by their size.
     return folder, sorted(random.Random(1).sample(found, count))  # noqa: S311 - see above
+
+
+def folder_of(rows: Sequence[Mapping[str, str]]) -> Path:
+    """Where those packages are unpacked."""
+    return cache() / f"files-{hashlib.sha256(repr(rows).encode()).hexdigest()[:12]}"
 
 
 def lay_out(count: int, root: Path, *, large: bool = False) -> None:
@@ -83,9 +87,11 @@ def git(root: Path, *words: str) -> bytes:
     ).stdout
 
 
-def _rows() -> list[dict[str, str]]:
+def packages(*, large: bool = False) -> list[dict[str, str]]:
+    """The lines of the list."""
     with LIST.open() as lines:
-        return list(csv.DictReader(lines, delimiter="\t"))
+        rows = csv.DictReader(lines, delimiter="\t")
+        return [row for row in rows if large or row["size"] == "usual"]
 
 
 def _unpack_all(rows: Iterable[Mapping[str, str]], folder: Path) -> None:
