@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from training.packages import Package, download
@@ -30,16 +30,19 @@ def cache() -> Path:
     return Path(base) / "undercroft-bench"
 
 
-def corpus(count: int) -> tuple[Path, list[str]]:
+def corpus(count: int, *, large: bool = False) -> tuple[Path, list[str]]:
     """A folder, and paths of `count` files in it that an index would hold.
+
+    `large` takes the large packages too, which take some minutes to fetch and unpack.
 
     Raises:
         SystemExit: The registries gave too few.
 
     """
-    folder = cache() / f"files-{hashlib.sha256(LIST.read_bytes()).hexdigest()[:12]}"
+    rows = packages(large=large)
+    folder = folder_of(rows)
     if not (folder / "complete").exists():
-        _unpack_all(folder)
+        _unpack_all(rows, folder)
     found = [file.path for file in walk(folder).files]
     if len(found) < count:
         raise SystemExit(f"The registries gave {len(found):,} files; {count:,} are wanted.")
@@ -47,9 +50,15 @@ def corpus(count: int) -> tuple[Path, list[str]]:
     return folder, sorted(random.Random(1).sample(found, count))  # noqa: S311 - see above
 
 
-def lay_out(count: int, root: Path) -> None:
+def folder_of(rows: Sequence[Mapping[str, str]]) -> Path:
+    """Where those packages are unpacked."""
+    return cache() / f"files-{hashlib.sha256(repr(rows).encode()).hexdigest()[:12]}"
+
+
+def lay_out(count: int, root: Path, *, large: bool = False) -> None:
     """Copy that many files into a new git repository and commit them."""
-    folder, paths = corpus(count)
+    folder, paths = corpus(count, large=large)
+    root.mkdir(parents=True, exist_ok=True)
     for path in paths:
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,13 +87,27 @@ def git(root: Path, *words: str) -> bytes:
     ).stdout
 
 
-def _unpack_all(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+def packages(*, large: bool = False) -> list[dict[str, str]]:
+    """The lines of the list."""
     with LIST.open() as lines:
-        for row in csv.DictReader(lines, delimiter="\t"):
-            package = Package(**row, licence="", held_out=False, pairs=0)
-            if download(package, cache() / "archives"):
-                _unpack(package.archives(cache() / "archives"), folder / package.name)
+        rows = csv.DictReader(lines, delimiter="\t")
+        return [row for row in rows if large or row["size"] == "usual"]
+
+
+def _unpack_all(rows: Iterable[Mapping[str, str]], folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    archives = cache() / "archives"
+    for row in rows:
+        package = Package(
+            registry=row["registry"],
+            name=row["name"],
+            version=row["version"],
+            licence="",
+            held_out=False,
+            pairs=0,
+        )
+        if download(package, archives):
+            _unpack(package.archives(archives), folder / package.name)
     (folder / "complete").touch()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import bare_copy, corpus
-from benchmarks.figures import Figure, Judgement, Medians, bare, ours_alone
+from benchmarks.figures import Finding, Judgement, Medians, Table, bare, ours_alone
 from benchmarks.frame import Effort, Sampler, interleave, timed
 from benchmarks.ground import ask, bare_connection, scratch_app, scratch_home
 from benchmarks.indexing_trial import Trial
@@ -94,7 +94,8 @@ class Rounds:
     app: App
     root: Path
     samples: defaultdict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
-    details: Mapping[str, str] = field(default_factory=dict)
+    tables: Sequence[Table] = ()
+    """Of the last round."""
 
     async def go(self, project: str) -> None:
         """The whole repository and a second worktree of it, into a project of their own."""
@@ -108,7 +109,7 @@ class Rounds:
                 self._note("seconds", await trial.index(self.root))
             self._note("memory", peak.bytes / 1e6)
             self._note("copy", await bare_copy.copy_all(connection))
-            self.details = await trial.details(self.root)
+            self.tables = await trial.tables(self.root)
             first = await trial.size()
             self._note("bytes", first - empty)
             await self._second(trial, project)
@@ -122,24 +123,23 @@ class Rounds:
     def _note(self, name: str, value: float) -> None:
         self.samples[name].append([value])
 
-    def figures(self, count: int) -> Iterator[Figure]:
+    def figures(self, count: int) -> Iterator[Finding]:
         """What the rounds promise."""
-        seconds = whole(count).figure(self._sides("seconds", "copy"))
-        yield replace(seconds, details=self.details)
+        yield whole(count).figure(self._sides("seconds", "copy"))
         yield MEMORY.figure({"ours": self.samples["memory"]})
         yield WORKTREE.figure(self._sides("worktree", "seconds"))
         yield BYTES.figure(self._sides("worktree bytes", "bytes"))
+        yield from self.tables
 
     def _sides(self, ours: str, beside: str) -> Samples:
         return {"ours": self.samples[ours], "bare": self.samples[beside]}
 
 
-async def measure(effort: Effort) -> AsyncIterator[Figure]:
+async def measure(effort: Effort) -> AsyncIterator[Finding]:
     """A repository of real files."""
     count = QUICK_FILES if effort.quick else FILES
     with scratch_home() as home:
         root = home / "repository"
-        root.mkdir()
         effort.tell(f"index: {count:,} files from the registries")
         corpus.lay_out(count, root)
         async with scratch_app() as app:
@@ -153,7 +153,7 @@ async def measure(effort: Effort) -> AsyncIterator[Figure]:
                 yield figure
 
 
-async def _changes(app: App, root: Path, effort: Effort) -> AsyncIterator[Figure]:
+async def _changes(app: App, root: Path, effort: Effort) -> AsyncIterator[Finding]:
     """Nothing and one file, in a repository that is indexed."""
     effort.tell("index: nothing and one file changed")
     async with bare_connection(app, "project_index0") as connection:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import corpus
 from benchmarks.bare_copy import SQL
+from benchmarks.figures import Table
 from benchmarks.resources import cpu_seconds
 from undercroft.codebase.indexing.indexer import Indexer
 from undercroft.codebase.service import Codebase
@@ -24,7 +25,7 @@ PATIENCE = 60.0
 """Seconds that bringing the index up to date may take."""
 
 WEIGHTY = 12
-"""Languages that are named."""
+"""Languages that are named: the most frequent."""
 
 
 @dataclass(kw_only=True)
@@ -36,14 +37,14 @@ class Trial:
     report: RunReport | None = None
     cpu: dict[str, float] = field(default_factory=dict)
     settled: float = 0.0
-    """Seconds that what goes on in the background took afterwards: the graph over the vectors."""
+    """Seconds that what goes on in the background took afterwards."""
 
     @property
     def indexer(self) -> Indexer:
         """Of this project."""
         return Indexer(self.database.outside())
 
-    async def index(self, root: Path) -> float:
+    async def index(self, root: Path, *, settle: bool = True) -> float:
         """Seconds until a folder is searchable."""
         before = cpu_seconds(self.connection.get_server_pid())
         began = time.perf_counter()
@@ -52,8 +53,9 @@ class Trial:
         after = cpu_seconds(self.connection.get_server_pid())
         self.cpu = {name: after[name] - before[name] for name in after}
         await self._prove_searchable()
-        await self.indexer.settled()
-        self.settled = time.perf_counter() - began - seconds
+        if settle:
+            await self.indexer.settled()
+            self.settled = time.perf_counter() - began - seconds
         return seconds
 
     async def _prove_searchable(self) -> None:
@@ -73,23 +75,34 @@ class Trial:
         if not fresh.complete:
             raise RuntimeError("the index was not brought up to date")
 
-    async def details(self, root: Path) -> dict[str, str]:
-        """What no target judges."""
+    async def tables(self, root: Path, **more: str) -> list[Table]:
+        """What stands behind the figures: the files, and where the time went."""
         report = self.report
         assert report is not None  # noqa: S101 - `index` comes first
         sizes = [(root / path).stat().st_size for path in corpus.listed(root)]
         languages = await self.connection.fetch(SQL.count_languages.text, WEIGHTY)
         left_out = ", ".join(f"{reason} {count}" for reason, count in report.omitted.items())
-        return {
-            "corpus": f"{len(sizes):,} files, {sum(sizes) / 1e6:.1f} MB, {report.chunks:,} chunks; "
-            f"left out: {left_out or 'none'}",
-            "languages": ", ".join(f"{row['language']} {row['files']:,}" for row in languages),
-            "stages, workers added up": _seconds(report.stages),
-            "CPU": _seconds(self.cpu),
-            "in the background afterwards": f"{self.settled:.1f} s",
-        }
+        facts = {
+            "files": f"{len(sizes):,}",
+            "MB": f"{sum(sizes) / 1e6:.1f}",
+            "chunks": f"{report.chunks:,}",
+            "left out": left_out or "none",
+        } | more
+        if self.settled:
+            facts["graph over the vectors, built afterwards"] = f"{self.settled:.1f} s"
+        return [
+            Table(title="What was indexed", head=("", ""), rows=list(facts.items())),
+            Table(
+                title="Its languages",
+                head=("", "files"),
+                rows=[(row["language"], f"{row['files']:,}") for row in languages],
+            ),
+            _seconds("Work by stage, that of both workers added up", report.stages),
+            _seconds("CPU time by process", self.cpu),
+        ]
 
 
-def _seconds(parts: Mapping[str, float]) -> str:
-    each = ", ".join(f"{name} {seconds:.2f}" for name, seconds in parts.items())
-    return f"{each}; together {sum(parts.values()):.2f} s"
+def _seconds(title: str, parts: Mapping[str, float]) -> Table:
+    every = {**parts, "together": sum(parts.values())}
+    rows = [[name, f"{seconds:.2f}"] for name, seconds in every.items()]
+    return Table(title=title, head=("", "seconds"), rows=rows)

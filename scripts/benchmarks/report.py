@@ -39,10 +39,9 @@ def line(part: str, figure: Figure) -> str:
     """One figure for a terminal."""
     beside = "" if figure.bare is None else f"bare {_with_unit(figure.bare, figure.unit)}"
     verdict = "held" if figure.held else "MISSED"
-    details = "".join(f"\n    {name}: {text}" for name, text in figure.details.items())
     return (
         f"{part:<22}{figure.name:<24}{_with_unit(figure.ours, figure.unit):>12}  {beside:<16}"
-        f"{_judged(figure):<28}{_target(figure):<12}{verdict}{details}"
+        f"{_judged(figure):<28}{_target(figure):<12}{verdict}"
     )
 
 
@@ -122,13 +121,6 @@ def _section(part: str, findings: Sequence[Finding]) -> str:
     ]
     head = ["what", "ours", "bare", "judged", "target", "held"]
     parts = [_markdown(head, figures)] if figures else []
-    details = [
-        f"- {name} ({figure.name}): {text}"
-        for figure in findings
-        if isinstance(figure, Figure)
-        for name, text in figure.details.items()
-    ]
-    parts += ["\n".join([*details, ""])] if details else []
     parts += [
         f"{one.title}:\n\n{_markdown(one.head, one.rows)}"
         for one in findings

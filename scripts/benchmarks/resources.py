@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 import psutil
 
 POSTGRES = "postgres"
-INTERVAL = 0.02
-"""Seconds between two looks at the memory."""
+INTERVAL = 0.1
+"""Seconds between two looks at the memory; a look takes a millisecond of what is measured."""
 
 
 class Peak:

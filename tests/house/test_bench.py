@@ -15,11 +15,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+def bench(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     search = os.pathsep.join(str(ROOT / folder) for folder in ("server", "scripts"))
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *arguments],
-        env=os.environ | {"PYTHONPATH": search},
+        env=os.environ | {"PYTHONPATH": search} | more,
         capture_output=True,
         text=True,
         timeout=240,
@@ -46,6 +46,37 @@ def test_a_quick_run_measures_ours_beside_the_bare_driver() -> None:
     assert report["targets"] == 3
     assert report["held"] == sum(one["held"] for one in report["figures"])
     assert done.returncode == (0 if report["held"] == 3 else 1)
+
+
+def test_indexing_is_measured_beside_copy_and_git(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    corpus = importlib.import_module("benchmarks.corpus")
+    # In place of the packages, which would have to be fetched.
+    folder = corpus.folder_of(corpus.packages())
+    folder.mkdir(parents=True)
+    for number in range(450):
+        text = f"def frobnicate_spline_{number}(spline):\n    return spline + {number}\n"
+        (folder / f"module_{number}.py").write_text(text)
+    (folder / "complete").touch()
+    done = bench("index.repository", "--quick", "--json", XDG_CACHE_HOME=str(tmp_path))
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    figures = {one["name"]: one for one in report["figures"]}
+    assert list(figures) == [
+        "400 files",
+        "peak memory",
+        "second worktree",
+        "bytes of a worktree",
+        "nothing changed",
+        "one file changed",
+    ]
+    assert 0 < figures["bytes of a worktree"]["ours"] < figures["bytes of a worktree"]["bare"]
+    assert figures["400 files"]["bare"] > 0
+    [files] = [table for table in report["tables"] if table["title"] == "What was indexed"]
+    assert ["files", "400"] in files["rows"]
 
 
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:

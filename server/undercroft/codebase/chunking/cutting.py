@@ -24,7 +24,7 @@ class Lines:
     def __init__(self, text: str) -> None:
         self.text = text
         self.rows = text.split("\n")
-        self.before = [0, *accumulate(len(row) + 1 for row in self.rows)]
+        self.before = [0, *accumulate(map((1).__add__, map(len, self.rows)))]
 
     def size(self, first: int, last: int) -> int:
         """Characters of the rows `first` to `last` (from 0, both inside)."""
