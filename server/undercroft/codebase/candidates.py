@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from undercroft.codebase.indexing.vectors import nearest
 from undercroft.codebase.lexical import Floats, Numbers, best
+from undercroft.codebase.ranking import Candidate
 from undercroft.codebase.view import SQL, Filter, Mask, View
 
 if TYPE_CHECKING:
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 DEPTH = 200
 """Candidates by words, and as many by meaning: what is deeper is never among the first ten."""
 
-DEEPEST = 2_000
+DEPTHS = (DEPTH, 2 * DEPTH, 4 * DEPTH, 8 * DEPTH)
 """Chunks alike in meaning that are asked for, so that a filter leaves enough of them; where it
 would take more, what the filter leaves is few enough to be compared one by one."""
+
+ENOUGH = 0.8
+"""The share of `DEPTH` that a filter shall leave on average."""
 
 FILES = 40
 """Files with a telling name that are looked at even if nothing in them was found."""
@@ -71,7 +74,7 @@ class Candidates:
 
         """
         terms = await self.view.terms(self.db, weights)
-        return await asyncio.to_thread(self._scored, weights, terms)
+        return await self.view.work(self._scored, weights, terms)
 
     def _scored(self, weights: Mapping[str, float], terms: Mapping[str, Any]) -> Lexical:
         collection = self.view.collection
@@ -87,10 +90,10 @@ class Candidates:
         if not meaning.model or not there:
             return []
         # As many more as the filter will leave out.
-        limit = DEPTH * self.mask.size // there
-        if limit <= DEEPEST:
-            statement = nearest(meaning.model, meaning.dimension, meaning.indexed_to)
-            rows = await self.db.fetch_text(statement, meaning.vector, limit)
+        limit = next((one for one in DEPTHS if one * there >= ENOUGH * DEPTH * self.mask.size), 0)
+        if limit:
+            statement = nearest(meaning.model, meaning.dimension, meaning.indexed_to, limit)
+            rows = await self.db.fetch_text(statement, meaning.vector)
             found = self._left(rows)
             if len(found) >= min(DEPTH // 2, there):
                 return found
@@ -129,12 +132,21 @@ class Candidates:
                 found.append(first + int(np.argmax(scores[row : row + count])))
         return found
 
-    async def described(self, chunks: Iterable[int], meaning: Meaning) -> list[Any]:
-        """The wanted ones of these chunks, each where it stands, as the ranking asks for them."""
-        wanted = [chunk for chunk, row in self.view.rows_of(chunks).items() if self.mask[row]]
-        return await self.db.fetch(
+    async def described(
+        self, chunks: Iterable[int], meaning: Meaning, scores: Floats
+    ) -> list[Candidate]:
+        """The wanted ones of these chunks, each where it stands, as the ranking takes them."""
+        places = self.view.rows_of(chunks)
+        kept = np.fromiter(places.values(), np.int64, len(places))
+        lexical = dict(zip(places, scores[kept].tolist(), strict=True))
+        wanted = [chunk for chunk, row in places.items() if self.mask[row]]
+        rows = await self.db.fetch(
             SQL.get_candidates, wanted, *self.wanted.arguments, meaning.vector, meaning.model
         )
+        return [
+            Candidate(chunk, repository, path, kind, symbol, lexical[chunk], similarity)
+            for chunk, repository, path, kind, symbol, similarity in rows
+        ]
 
 
 def _runs(chunks: Numbers) -> tuple[list[int], list[int]]:

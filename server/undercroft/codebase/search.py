@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -11,13 +11,12 @@ from uuid import UUID
 from undercroft.codebase.candidates import Candidates, Meaning
 from undercroft.codebase.embedding import builtin
 from undercroft.codebase.models import Found, Hit
-from undercroft.codebase.ranking import Candidate, Query, Ranked, rank, read
+from undercroft.codebase.ranking import Query, Ranked, rank, read
 from undercroft.codebase.view import SQL, Filter, View, Views
 from undercroft.errors import InvalidInput
 from undercroft.paging import PAGE_CHARACTERS, decode_cursor, encode_cursor, page_of
 
 if TYPE_CHECKING:
-    from undercroft.codebase.lexical import Floats
     from undercroft.db.database import Database
 
 MAX_QUERY = 2_000
@@ -106,10 +105,10 @@ class Searcher:
         )
         named = find.best_of(files, lexical.scores)
         chosen = {*lexical.top, *alike, *defining, *named}
-        rows = await find.described(chosen, meaning)
+        candidates = await find.described(chosen, meaning, lexical.scores)
         limit = min(request.offset + request.limit + 1, MAX_DEPTH)
-        candidates = _candidates(rows, view, lexical.scores)
-        ranked = await asyncio.to_thread(rank, query, candidates, limit=limit, idf=lexical.idf)
+        # Here, not in a thread: it takes milliseconds, and so does the turn of another thread.
+        ranked = rank(query, candidates, limit=limit, idf=lexical.idf)
         return _Ranking(places=ranked, names=view.names, degraded=not meaning.model)
 
     async def _alike(self, find: Candidates, text: str) -> tuple[Meaning, list[int]]:
@@ -117,7 +116,8 @@ class Searcher:
         return meaning, await find.dense(meaning)
 
     async def _meaning(self, text: str) -> Meaning:
-        model = await asyncio.to_thread(builtin)
+        model = self._views.model or await asyncio.to_thread(builtin)
+        self._views.model = model
         known = await self._db.fetch_row(SQL.get_model, model.identity)
         if known is None:
             return Meaning()
@@ -139,22 +139,6 @@ class Searcher:
             for one in ranked
             if one.candidate.chunk in texts
         ]
-
-
-def _candidates(rows: Iterable[Mapping[str, Any]], view: View, scores: Floats) -> list[Candidate]:
-    places = view.rows_of({row["id"] for row in rows})
-    return [
-        Candidate(
-            chunk=row["id"],
-            repository=str(row["repository_id"]),
-            path=row["path"],
-            kind=row["kind"],
-            symbol=row["symbol"],
-            lexical=float(scores[places[row["id"]]]),
-            dense=row["similarity"] or 0.0,
-        )
-        for row in rows
-    ]
 
 
 def _understood(text: str) -> Query:

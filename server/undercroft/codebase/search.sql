@@ -78,8 +78,8 @@ LIMIT $2;
 
 -- get_candidates --
 -- Chunks with the places where they stand, as far as these are wanted, and how alike they are.
-SELECT k.id, k.kind, k.symbol, f.repository_id, f.path,
-       -(e.embedding <#> (SELECT $5::text::halfvec)) AS similarity
+SELECT k.id, f.repository_id::text, f.path, k.kind, k.symbol,
+       coalesce(-(e.embedding <#> (SELECT $5::text::halfvec)), 0.0) AS similarity
 FROM codebase.chunks AS k
 JOIN codebase.contents AS c ON c.id = k.content_id
 JOIN codebase.files AS f ON f.content_id = c.id

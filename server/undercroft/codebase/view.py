@@ -19,6 +19,7 @@ from undercroft.db.queries import load_queries
 from undercroft.errors import Unavailable
 
 if TYPE_CHECKING:
+    from undercroft.codebase.embedding import StaticModel
     from undercroft.db.database import Database
 
 T = TypeVar("T")
@@ -32,6 +33,9 @@ MASKS = 16
 
 OCCURRENCES = 4_000_000
 """Of terms, kept for the next search: eight bytes each, 32 MB."""
+
+AT_ONCE = 500_000
+"""Chunks whose scores are added up between two turns of the loop: some milliseconds."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -117,7 +121,7 @@ class View:
         missing = [term for term in wanted if term not in known]
         if missing:
             rows = await db.fetch(SQL.find_postings, missing)
-            found = await asyncio.to_thread(self._occurrences, missing, rows)
+            found = await self.work(self._occurrences, missing, rows)
             self._keep(found)
             known |= found
         return known
@@ -147,6 +151,12 @@ class View:
         found: list[int] = self.collection.chunks(np.sort(rows)).tolist()
         return found
 
+    async def work(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do it at once, or in a thread where it could keep the others waiting."""
+        if self.collection.size <= AT_ONCE:
+            return work(*arguments)
+        return await asyncio.to_thread(work, *arguments)
+
     def rows_of(self, chunks: Iterable[int]) -> dict[int, int]:
         """The row of each chunk, as far as this state knows it."""
         numbers = np.array(sorted(chunks), dtype=np.int64)
@@ -162,6 +172,8 @@ class Views:
     """The latest state that was read; a search that is under way keeps the one it began with."""
 
     latest: View = field(default_factory=View)
+    model: StaticModel | None = None
+    """What makes a vector of a query, once it is loaded."""
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def current(self, db: Database) -> View:
