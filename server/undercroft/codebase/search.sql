@@ -65,15 +65,24 @@ CROSS JOIN LATERAL (
 -- find_named --
 -- Chunks of the wanted files whose paths share the most words with these, shortest paths first.
 SELECT c.first_chunk, c.chunk_count
-FROM unnest($1::text[]) AS word (text)
-JOIN codebase.files AS f ON f.path_terms @> ARRAY[word.text]
-JOIN codebase.contents AS c ON c.id = f.content_id
+FROM (
+    SELECT f.content_id, f.path, count(*) AS shared, cardinality(f.path_terms) AS terms
+    FROM unnest($1::text[]) AS word (text)
+    JOIN codebase.files AS f ON f.path_terms @> ARRAY[word.text]
+    WHERE f.content_id IS NOT NULL
+      AND (cardinality($3::uuid[]) = 0 OR f.repository_id = ANY ($3))
+      AND (cardinality($4::text[]) = 0 OR f.path ~ ANY ($4))
+      AND (cardinality($5::text[]) = 0
+           OR EXISTS (SELECT FROM codebase.contents AS l
+                      WHERE l.id = f.content_id AND l.language = ANY ($5)))
+    GROUP BY f.repository_id, f.path
+    ORDER BY shared DESC, terms, f.path
+    -- Some of them are empty.
+    LIMIT 3 * $2
+) AS named
+JOIN codebase.contents AS c ON c.id = named.content_id
 WHERE c.chunk_count > 0
-  AND (cardinality($3::uuid[]) = 0 OR f.repository_id = ANY ($3))
-  AND (cardinality($4::text[]) = 0 OR f.path ~ ANY ($4))
-  AND (cardinality($5::text[]) = 0 OR c.language = ANY ($5))
-GROUP BY f.repository_id, f.path, c.first_chunk, c.chunk_count
-ORDER BY count(*) DESC, cardinality(f.path_terms), f.path
+ORDER BY named.shared DESC, named.terms, named.path
 LIMIT $2;
 
 -- get_candidates --
@@ -81,13 +90,14 @@ LIMIT $2;
 SELECT k.id, f.repository_id::text, f.path, k.kind, k.symbol,
        coalesce(-(e.embedding <#> (SELECT $5::text::halfvec)), 0.0) AS similarity
 FROM codebase.chunks AS k
-JOIN codebase.contents AS c ON c.id = k.content_id
-JOIN codebase.files AS f ON f.content_id = c.id
+JOIN codebase.files AS f ON f.content_id = k.content_id
 LEFT JOIN codebase.embeddings AS e ON e.chunk_id = k.id AND e.model = $6
 WHERE k.id = ANY ($1::bigint[])
   AND (cardinality($2::uuid[]) = 0 OR f.repository_id = ANY ($2))
   AND (cardinality($3::text[]) = 0 OR f.path ~ ANY ($3))
-  AND (cardinality($4::text[]) = 0 OR c.language = ANY ($4));
+  AND (cardinality($4::text[]) = 0
+       OR EXISTS (SELECT FROM codebase.contents AS c
+                  WHERE c.id = k.content_id AND c.language = ANY ($4)));
 
 -- read_hits --
 -- What stands in these chunks, with the lines around them if there are any to be shown.
