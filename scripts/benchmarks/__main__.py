@@ -18,6 +18,7 @@ from benchmarks import (
     pages,
     records,
     report,
+    searching,
 )
 from benchmarks.figures import Figure
 from benchmarks.frame import FULL_MINUTES, Effort, Part
@@ -28,6 +29,7 @@ PARTS: Mapping[str, Part] = {
     "entities.stdio": over_stdio.measure,
     "entities.pages": pages.measure,
     "index.repository": indexing.measure,
+    "search.code": searching.measure,
     "start.listing": listing.measure,
     "start.first_call": first_call.measure,
     "start.create_project": creation.measure,

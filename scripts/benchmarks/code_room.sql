@@ -88,3 +88,14 @@ VACUUM (ANALYZE) codebase.files, codebase.contents, codebase.chunks, codebase.sy
 -- count_room --
 -- How large it has become.
 SELECT total_files AS files, total_chunks AS chunks FROM codebase.repositories;
+
+-- list_words --
+-- Names that are defined, to be asked for.
+SELECT name FROM (SELECT DISTINCT name FROM codebase.symbols) AS s ORDER BY md5(name) LIMIT 2000;
+
+-- find_exactly --
+-- The nearest vectors without any index.
+SELECT chunk_id, -(embedding <#> (SELECT $1::text::halfvec)) AS similarity
+FROM codebase.embeddings
+ORDER BY embedding <#> (SELECT $1::text::halfvec)
+LIMIT $2;

@@ -83,7 +83,11 @@ class Looks:
             from undercroft.codebase.walking.watch import Watch  # noqa: PLC0415 - on first use
 
             self._watch = self._watch or Watch.of(root)
-            self._watched = self._watch is not None and self._watch.begin()
+            try:
+                self._watched = self._watch is not None and self._watch.begin()
+            except OSError:
+                # The look tells what is wrong; the next one may find the folder again.
+                return False
         if not self._watched:
             self._watch = None
         return self._watched

@@ -76,13 +76,18 @@ class Watch:
         return ctypes.CDLL(None, use_errno=True)
 
     def begin(self) -> bool:
-        """Forget what was told; what changes from now on will be. False: it cannot all be."""
+        """Forget what was told; what changes from now on will be. False: it cannot all be.
+
+        Raises:
+            OSError: The folder itself is gone, or cannot be read.
+
+        """
         self.told()
         if self._stale:
-            self._stale = False
             for number, folder in enumerate(self._folders()):
                 if number >= MOST_FOLDERS or not self._add(folder):
                     return False
+        self._stale = False
         return True
 
     def told(self) -> bool:
