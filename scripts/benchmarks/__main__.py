@@ -22,6 +22,7 @@ from benchmarks import (
     records,
     report,
     search_quality,
+    searching,
 )
 from benchmarks.figures import Figure, Finding, NotRun
 from benchmarks.frame import FULL_MINUTES, Effort, Part
@@ -33,6 +34,7 @@ PARTS: Mapping[str, Part] = {
     "entities.pages": pages.measure,
     "index.repository": indexing.measure,
     "index.growth": indexing_growth.measure,
+    "search.code": searching.measure,
     "start.listing": listing.measure,
     "start.first_call": first_call.measure,
     "start.create_project": creation.measure,

@@ -48,10 +48,29 @@ class Client:
         structured: dict[str, Any] = result.get("structuredContent") or {}
         return structured
 
-    def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """A request and its answer; notifications in between are passed over."""
+    def begin(self, tool: str, arguments: Mapping[str, Any]) -> None:
+        """Ask for a tool and do not wait."""
+        self._request("tools/call", {"name": tool, "arguments": dict(arguments)})
+
+    def answer(self) -> None:
+        """Take the next answer, whichever call it belongs to.
+
+        Raises:
+            RuntimeError: It is a failure.
+
+        """
+        while "id" not in (answer := self._receive()):
+            pass
+        if "error" in answer or answer["result"].get("isError"):
+            raise RuntimeError(f"a call failed: {answer}")
+
+    def _request(self, method: str, params: Mapping[str, Any]) -> None:
         self._id += 1
         self._send({"jsonrpc": "2.0", "id": self._id, "method": method, "params": dict(params)})
+
+    def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """A request and its answer; notifications in between are passed over."""
+        self._request(method, params)
         while True:
             answer = self._receive()
             if answer.get("id") == self._id:

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undercroft.codebase.lexical import K1, MAX_CHUNKS, B, Collection, best, build
+from undercroft.codebase.lexical import K1, MAX_CHUNKS, B, Collection, Occurrences, best, build
 
 WORDS = st.lists(st.sampled_from("abcdefgh"), max_size=12)
 
 
-def stored(batches: list[list[list[str]]]) -> tuple[Collection, dict[str, list[tuple[int, bytes]]]]:
+def stored(batches: list[list[list[str]]]) -> tuple[Collection, dict[str, Occurrences]]:
     """The batches as segments, whose first chunks are numbered 1000, 2000 …"""
     segments = [build(batch) for batch in batches]
     collection = Collection(
@@ -21,7 +21,7 @@ def stored(batches: list[list[list[str]]]) -> tuple[Collection, dict[str, list[t
     for number, segment in enumerate(segments):
         for term, data in segment.postings.items():
             postings.setdefault(term, []).append((number, data))
-    return collection, postings
+    return collection, {term: collection.occurrences(of) for term, of in postings.items()}
 
 
 def by_the_book(documents: list[list[str]], query: str) -> list[float]:
@@ -43,7 +43,7 @@ def by_the_book(documents: list[list[str]], query: str) -> list[float]:
 @given(st.lists(st.lists(WORDS, min_size=1, max_size=9), min_size=1, max_size=4))
 def test_scores_over_segments_are_those_of_the_formula(batches) -> None:
     collection, postings = stored(batches)
-    query = {term: postings.get(term, []) for term in "abc"}
+    query = {term: postings.get(term) or collection.occurrences([]) for term in "abc"}
     documents = [document for batch in batches for document in batch]
     scores = collection.score(collection.idf(query), query)
     assert scores == pytest.approx(by_the_book(documents, "abc"), rel=1e-5)
@@ -76,9 +76,23 @@ def test_the_best_come_first_and_only_visible_ones_when_asked() -> None:
     assert best(scores, 3, visible).tolist() == [4, 2]
 
 
+@pytest.mark.parametrize("limit", [1, 10, 200])
+@pytest.mark.parametrize("matching", [0.001, 0.3, 1.0])
+def test_the_best_of_many_are_those_of_a_full_sort(limit: int, matching: float) -> None:
+    chance = np.random.default_rng(limit)
+    scores = chance.gamma(2.0, size=100_000).astype(np.float32)
+    scores[chance.random(100_000) >= matching] = 0
+    visible = chance.random(100_000) < 0.5
+    for mask in (None, visible):
+        shown = scores if mask is None else np.where(mask, scores, 0)
+        order = np.argsort(-shown, kind="stable")[:limit]
+        assert best(scores, limit, mask).tolist() == [row for row in order if shown[row] > 0]
+
+
 def test_an_empty_collection_answers_with_nothing() -> None:
     collection = Collection([])
-    assert best(collection.score({"a": 1.0}, {"a": []}), 10).tolist() == []
+    nowhere = collection.occurrences([])
+    assert best(collection.score({"a": 1.0}, {"a": nowhere}), 10).tolist() == []
 
 
 def test_a_segment_refuses_more_than_it_can_number() -> None:

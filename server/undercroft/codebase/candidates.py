@@ -2,176 +2,155 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import numpy as np
-import numpy.typing as npt
 
-from undercroft.codebase.globs import patterns
-from undercroft.codebase.lexical import Collection, Floats, Numbers, best
-from undercroft.db.queries import load_queries
+from undercroft.codebase.indexing.vectors import nearest
+from undercroft.codebase.lexical import Floats, Numbers, best
+from undercroft.codebase.ranking import Candidate
+from undercroft.codebase.view import SQL, Filter, Mask, View
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
 
-SQL = load_queries(__package__, "search.sql")
-
 DEPTH = 200
 """Candidates by words, and as many by meaning: what is deeper is never among the first ten."""
+
+DEPTHS = (DEPTH, 2 * DEPTH, 4 * DEPTH, 8 * DEPTH)
+"""Chunks alike in meaning that are asked for, so that a filter leaves enough of them; where it
+would take more, what the filter leaves is few enough to be compared one by one."""
+
+ENOUGH = 0.8
+"""The share of `DEPTH` that a filter shall leave on average."""
 
 FILES = 40
 """Files with a telling name that are looked at even if nothing in them was found."""
 
-VIEWS = 16
-"""Masks that are kept; an agent asks again and again with the same filters."""
 
-Mask = npt.NDArray[np.bool_]
+@dataclass(frozen=True, kw_only=True)
+class Meaning:
+    """The query as a vector; `model` 0: there are no vectors of the model that could make it."""
+
+    model: int = 0
+    dimension: int = 0
+    indexed_to: int = 0
+    vector: str = "[0]"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filter:
-    """What a search is narrowed to; empty: everything."""
+class Lexical:
+    """The collection seen through the words of a query."""
 
-    repositories: tuple[UUID, ...] = ()
-    paths: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-
-    @property
-    def arguments(self) -> tuple[list[UUID], list[str], list[str]]:
-        """As the statements take it."""
-        return (
-            list(self.repositories),
-            patterns(self.paths),
-            [one.lower() for one in self.languages],
-        )
+    scores: Floats
+    """BM25 of every row."""
+    idf: Mapping[str, float]
+    """How much each term tells."""
+    top: Sequence[int]
+    """The best chunks of those that are wanted."""
 
 
-@dataclass(kw_only=True)
-class View:
-    """What does not change between two searches of the same state of the index."""
-
-    key: Any = None
-    collection: Collection = field(default_factory=lambda: Collection([]))
-    places: dict[int, int] = field(default_factory=dict)
-    """Number of a segment → its place in the collection."""
-    masks: OrderedDict[Filter, Mask] = field(default_factory=OrderedDict)
-
-    def rows_of(self, chunks: Iterable[int]) -> dict[int, int]:
-        """The row of each chunk, as far as this state knows it."""
-        numbers = np.array(sorted(chunks), dtype=np.int64)
-        if not self.collection.size or not len(numbers):
-            return {}
-        rows = np.clip(self.collection.rows(numbers), 0, self.collection.size - 1)
-        same = self.collection.chunks(rows) == numbers
-        return dict(zip(numbers[same].tolist(), rows[same].tolist(), strict=True))
-
-
+@dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """Finds candidates in one project's index."""
+    """Finds candidates in one state of a project's index, among what is wanted."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._view = db.cached(View)
+    db: Database
+    view: View
+    wanted: Filter
+    mask: Mask
 
-    async def view(self) -> View:
-        """The state of the index, read again when it has changed."""
-        state = await self._db.fetch_row(SQL.get_state)
-        assert state is not None  # noqa: S101 - it has no FROM
-        view, key = self._view, (state["repositories"], state["segments"])
-        if view.key != key:
-            rows = await self._db.fetch(SQL.list_lengths)
-            view.collection = Collection((row["first_chunk"], row["lengths"]) for row in rows)
-            view.places = {row["id"]: place for place, row in enumerate(rows)}
-            view.masks.clear()
-            view.key = key
-        return view
+    @classmethod
+    async def among(cls, db: Database, view: View, wanted: Filter) -> Candidates:
+        """Those that stand in wanted files."""
+        return cls(db=db, view=view, wanted=wanted, mask=await view.mask(db, wanted))
 
-    async def mask(self, view: View, wanted: Filter) -> Mask:
-        """Which rows stand in a file that is wanted; what no file holds any more is not."""
-        mask = view.masks.get(wanted)
-        if mask is None:
-            rows = await self._db.fetch(SQL.list_visible, *wanted.arguments)
-            mask = _mask(view.collection, rows)
-            view.masks[wanted] = mask
-            if len(view.masks) > VIEWS:
-                view.masks.popitem(last=False)
-        view.masks.move_to_end(wanted)
-        return mask
+    async def lexical(self, weights: Mapping[str, float]) -> Lexical:
+        """What the terms of a query find; `weights`: 1 for a plain term.
 
-    async def lexical(
-        self, view: View, weights: Mapping[str, float]
-    ) -> tuple[Floats, dict[str, float]]:
-        """BM25 of every row, and how much each term tells; `weights`: 1 for a plain term."""
-        rows = await self._db.fetch(SQL.find_postings, list(weights))
-        postings: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
-        for row in rows:
-            if (place := view.places.get(row["segment_id"])) is not None:
-                postings[row["term"]].append((place, row["postings"]))
-        idf = view.collection.idf(postings)
+        Raises:
+            Moved: The index is not in this state any more.
+
+        """
+        terms = await self.view.terms(self.db, weights)
+        return await self.view.work(self._scored, weights, terms)
+
+    def _scored(self, weights: Mapping[str, float], terms: Mapping[str, Any]) -> Lexical:
+        collection = self.view.collection
+        idf = collection.idf({term: of for term, of in terms.items() if len(of)})
         weighted = {term: weights[term] * value for term, value in idf.items()}
-        return view.collection.score(weighted, postings), idf
+        scores = collection.score(weighted, terms)
+        rows: Numbers = best(scores, DEPTH, self.mask)
+        return Lexical(scores=scores, idf=idf, top=collection.chunks(rows).tolist())
 
-    async def having(self, term: str) -> list[int]:
-        """The chunks that have a term, whichever repository they are in."""
-        view = await self.view()
-        scores, _ = await self.lexical(view, {term: 1.0})
-        rows = np.flatnonzero(scores)
-        found: list[int] = view.collection.chunks(rows).tolist()
-        return found
-
-    async def dense(self, view: View, model: int, vector: str, mask: Mask) -> list[int]:
+    async def dense(self, meaning: Meaning) -> list[int]:
         """The wanted chunks that are the most alike in meaning."""
-        rows = await self._db.fetch(SQL.find_nearest, vector, model, DEPTH, 0)
-        found = _wanted(view, mask, rows)
-        if len(found) < min(DEPTH // 2, int(mask.sum())):
-            # The filter left out most of what is near: look only among what it leaves.
-            among = view.collection.chunks(np.flatnonzero(mask)).tolist()
-            rows = await self._db.fetch(SQL.find_nearest_among, vector, model, DEPTH, among)
-            found = _wanted(view, mask, rows)
-        return found
+        there = int(np.count_nonzero(self.mask))
+        if not meaning.model or not there:
+            return []
+        # As many more as the filter will leave out.
+        limit = next((one for one in DEPTHS if one * there >= ENOUGH * DEPTH * self.mask.size), 0)
+        if limit:
+            statement = nearest(meaning.model, meaning.dimension, meaning.indexed_to, limit)
+            rows = await self.db.fetch_text(statement, meaning.vector)
+            found = self._left(rows)
+            if len(found) >= min(DEPTH // 2, there):
+                return found
+        runs = _runs(self.view.collection.chunks(np.flatnonzero(self.mask)))
+        rows = await self.db.fetch(
+            SQL.find_nearest_among, meaning.vector, meaning.model, DEPTH, *runs
+        )
+        return self._left(rows)
+
+    def _left(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Those that are wanted, the nearest first."""
+        chunks = [row["chunk_id"] for row in rows]
+        places = self.view.rows_of(chunks)
+        left = [one for one in chunks if (row := places.get(one)) is not None and self.mask[row]]
+        return left[:DEPTH]
 
     async def defining(self, names: Iterable[str]) -> list[int]:
         """Chunks that define one of these names."""
-        wanted = list(names)
-        rows = await self._db.fetch(SQL.find_defining, wanted, DEPTH) if wanted else []
+        names = list(names)
+        if not names:
+            return []
+        rows = await self.db.fetch(SQL.find_defining, names, DEPTH, *self.wanted.arguments)
         return [row["id"] for row in rows]
 
-    async def named(self, view: View, scores: Floats, words: Sequence[str]) -> list[int]:
-        """The best chunk by words, or the first, of each file that is called like these."""
-        rows = await self._db.fetch(SQL.find_named, list(words), FILES)
+    async def named(self, words: Iterable[str]) -> list[tuple[int, int]]:
+        """Files that are called like these: first chunk, and how many."""
+        rows = await self.db.fetch(SQL.find_named, list(words), FILES, *self.wanted.arguments)
+        return [(row["first_chunk"], row["chunk_count"]) for row in rows]
+
+    def best_of(self, files: Sequence[tuple[int, int]], scores: Floats) -> list[int]:
+        """The best chunk by words, or the first, of each file."""
+        places = self.view.rows_of([first for first, _ in files])
         found = []
-        for row in rows:
-            places = list(
-                view.rows_of(
-                    range(row["first_chunk"], row["first_chunk"] + row["chunk_count"])
-                ).items()
-            )
-            if places:
-                found.append(max(places, key=lambda place: (scores[place[1]], -place[0]))[0])
+        for first, count in files:
+            if (row := places.get(first)) is not None:
+                found.append(first + int(np.argmax(scores[row : row + count])))
         return found
 
+    async def described(
+        self, chunks: Iterable[int], meaning: Meaning, scores: Floats
+    ) -> list[Candidate]:
+        """The wanted ones of these chunks, each where it stands, as the ranking takes them."""
+        places = self.view.rows_of(chunks)
+        kept = np.fromiter(places.values(), np.int64, len(places))
+        lexical = dict(zip(places, scores[kept].tolist(), strict=True))
+        wanted = [chunk for chunk, row in places.items() if self.mask[row]]
+        rows = await self.db.fetch(
+            SQL.get_candidates, wanted, *self.wanted.arguments, meaning.vector, meaning.model
+        )
+        return [
+            Candidate(chunk, repository, path, kind, symbol, lexical[chunk], similarity)
+            for chunk, repository, path, kind, symbol, similarity in rows
+        ]
 
-def _wanted(view: View, mask: Mask, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    places = view.rows_of(row["chunk_id"] for row in rows)
-    return [chunk for chunk, row in places.items() if mask[row]]
 
-
-def _mask(collection: Collection, runs: Sequence[Mapping[str, Any]]) -> Mask:
-    edges = np.zeros(collection.size + 1, dtype=np.int32)
-    if runs and collection.size:
-        firsts = np.array([run["first_chunk"] for run in runs], dtype=np.int64)
-        counts = np.array([run["chunk_count"] for run in runs], dtype=np.int64)
-        starts = collection.rows(firsts[counts > 0])
-        np.add.at(edges, starts, 1)
-        np.add.at(edges, starts + counts[counts > 0], -1)
-    mask: Mask = np.cumsum(edges[:-1]) > 0
-    return mask
-
-
-def top(scores: Floats, mask: Mask) -> Numbers:
-    """The rows with the highest scores among those that are wanted."""
-    return best(scores, DEPTH, mask)
+def _runs(chunks: Numbers) -> tuple[list[int], list[int]]:
+    """Ascending numbers as runs: where each begins, and how long it is."""
+    begins = np.flatnonzero(np.diff(chunks, prepend=-2) != 1)
+    lengths = np.diff(begins, append=len(chunks))
+    return chunks[begins].tolist(), lengths.tolist()

@@ -28,10 +28,11 @@ B = 0.75
 MAX_CHUNKS = 1 << 16
 """Chunks of one segment at most: places are uint16."""
 
+SAMPLED = 16
+"""Of so many scores one is looked at, to leave most of a million unsorted."""
+
 Floats: TypeAlias = npt.NDArray[np.float32]
 Numbers: TypeAlias = npt.NDArray[np.int64]
-Postings: TypeAlias = Mapping[str, Sequence[tuple[int, bytes]]]
-"""Of each term, segment (its place in the collection) and bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,19 @@ def _encoded(places: list[int], counts: list[int], size: int) -> bytes:
     return bytes(common)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Occurrences:
+    """Where one term stands in a collection."""
+
+    rows: npt.NDArray[np.int32]
+    """Each once."""
+    strengths: Floats
+    """What the term gives each of them, but for the term's own weight: tf, saturated."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
 class Collection:
     """What all segments say together; made once for a state of the index, used by every search.
 
@@ -111,54 +125,68 @@ class Collection:
         found: Numbers = self.starts[segments] + chunks - self._firsts[segments]
         return found
 
-    def idf(self, postings: Postings) -> dict[str, float]:
+    def occurrences(self, of: Sequence[tuple[int, bytes]]) -> Occurrences:
+        """Where a term stands, from its bytes in each segment (its place in the collection).
+
+        A large collection has hundreds of segments, so all rare forms are read at once.
+        """
+        rare = [(segment, data) for segment, data in of if len(data) != self._size(segment)]
+        sizes = np.array([len(data) // 3 for _, data in rare], dtype=np.int64)
+        starts = self.starts[np.array([segment for segment, _ in rare], dtype=np.int64)]
+        places = b"".join(data[: len(data) // 3 * 2] for _, data in rare)
+        counts = b"".join(data[len(data) // 3 * 2 :] for _, data in rare)
+        rows = [np.frombuffer(places, "<u2").astype(np.int32) + np.repeat(starts, sizes)]
+        often = [np.frombuffer(counts, np.uint8)]
+        for segment, data in of:
+            if len(data) == self._size(segment):
+                common = np.frombuffer(data, np.uint8)
+                there = np.flatnonzero(common)
+                rows.append(there + self.starts[segment])
+                often.append(common[there])
+        return self._saturated(np.concatenate(rows), np.concatenate(often))
+
+    def _size(self, segment: int) -> int:
+        return int(self.starts[segment + 1] - self.starts[segment])
+
+    def _saturated(self, rows: Numbers, often: npt.NDArray[np.uint8]) -> Occurrences:
+        times = often.astype(np.float32)
+        strengths: Floats = np.float32(K1 + 1) * times / (times + self._norms[rows])
+        return Occurrences(rows=rows.astype(np.int32), strengths=strengths)
+
+    def idf(self, terms: Mapping[str, Occurrences]) -> dict[str, float]:
         """How much each term tells: the fewer chunks have it, the more."""
         return {
-            term: float(np.log1p((self.size - df + 0.5) / (df + 0.5)))
-            for term, df in ((term, self._frequency(of)) for term, of in postings.items())
+            term: float(np.log1p((self.size - len(of) + 0.5) / (len(of) + 0.5)))
+            for term, of in terms.items()
         }
 
-    def score(self, weights: Mapping[str, float], postings: Postings) -> Floats:
+    def score(self, weights: Mapping[str, float], terms: Mapping[str, Occurrences]) -> Floats:
         """The score of every row; a term's weight is its idf times what the query gives it."""
         scores: Floats = np.zeros(self.size, dtype=np.float32)
-        for term, of in postings.items():
-            weight = np.float32(weights.get(term, 0.0) * (K1 + 1))
-            for segment, data in of if weight else ():
-                self._add(scores, segment, data, weight)
+        for term, of in terms.items():
+            if weight := weights.get(term, 0.0):
+                scores[of.rows] += np.float32(weight) * of.strengths
         return scores
-
-    def _add(self, scores: Floats, segment: int, data: bytes, weight: np.float32) -> None:
-        start, end = self.starts[segment], self.starts[segment + 1]
-        norms, scores = self._norms[start:end], scores[start:end]
-        places, counts = self._decoded(segment, data)
-        if places is None:
-            scores += weight * counts / (counts + norms)
-        else:
-            scores[places] += weight * counts / (counts + norms[places])
-
-    def _decoded(self, segment: int, data: bytes) -> tuple[npt.NDArray[np.uint16] | None, Floats]:
-        """The places that have the term, or None for all of them, and how often."""
-        if len(data) == self.starts[segment + 1] - self.starts[segment]:
-            return None, np.frombuffer(data, dtype=np.uint8).astype(np.float32)
-        count = len(data) // 3
-        places = np.frombuffer(data, dtype="<u2", count=count)
-        return places, np.frombuffer(data, dtype=np.uint8, offset=2 * count).astype(np.float32)
-
-    def _frequency(self, of: Sequence[tuple[int, bytes]]) -> int:
-        return sum(
-            int(np.count_nonzero(counts))
-            for _, counts in (self._decoded(segment, data) for segment, data in of)
-        )
 
 
 def best(scores: Floats, limit: int, visible: npt.NDArray[np.bool_] | None = None) -> Numbers:
     """The rows of the highest scores above zero, best first; only visible ones where given."""
     if visible is not None:
         scores = np.where(visible, scores, np.float32(0))
-    if limit < len(scores):
-        rows = np.argpartition(scores, -limit)[-limit:] if limit else np.zeros(0, np.int64)
-    else:
-        rows = np.arange(len(scores))
-    rows = rows[scores[rows] > 0]
+    rows = np.flatnonzero(scores > _floor(scores, limit))
+    if len(rows) < limit:
+        rows = np.flatnonzero(scores > 0)
+    if limit < len(rows):
+        chosen = np.argpartition(scores[rows], -limit)[-limit:] if limit else np.zeros(0, np.int64)
+        rows = rows[chosen]
     found: Numbers = rows[np.lexsort((rows, -scores[rows]))]
     return found
+
+
+def _floor(scores: Floats, limit: int) -> float:
+    """A score that, by a sample, some more than `limit` rows exceed; 0 if that is hard to say."""
+    sample = scores[::SAMPLED]
+    place = 2 * limit // SAMPLED + SAMPLED
+    if place >= len(sample):
+        return 0.0
+    return float(np.partition(sample, -place)[-place])

@@ -70,12 +70,14 @@ class Places:
 
     async def _uses(self, name: str, repositories: Sequence[UUID]) -> list[SymbolPlace]:
         """Files whose chunks have the name's words, asked whether they use the name itself."""
-        from undercroft.codebase.candidates import Candidates  # noqa: PLC0415 - numpy
+        from undercroft.codebase.view import Views  # noqa: PLC0415 - numpy
         from undercroft.codebase.words import terms  # noqa: PLC0415
 
-        candidates = Candidates(self._db)
         words = terms(name)[-1:]
-        chunks = await candidates.having(words[0]) if words else []
+        views = self._db.cached(Views)
+        chunks = (
+            await views.of(self._db, lambda view: view.having(self._db, words[0])) if words else []
+        )
         quoted = f"{json.dumps(name, ensure_ascii=False)}:"
         rows = await self._db.fetch(SQL.find_uses, chunks, quoted, list(repositories), MAX_PLACES)
         return [

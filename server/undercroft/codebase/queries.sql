@@ -26,6 +26,10 @@ SELECT id, repo_path, name, last_indexed_at, total_files, total_chunks,
 FROM codebase.repositories
 ORDER BY name, repo_path;
 
+-- list_standing --
+-- Repositories by name, as far as a search asks: what the disk looked like when they were indexed.
+SELECT id, name, repo_path, seen, rules FROM codebase.repositories ORDER BY name, repo_path;
+
 -- take_lease --
 -- Begin a run, unless somebody is at work; `$4`: the epoch of a holder who is known to be dead.
 UPDATE codebase.repositories

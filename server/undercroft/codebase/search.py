@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from undercroft.codebase.candidates import SQL, Candidates, Filter, Mask, View, top
+from undercroft.codebase.candidates import Candidates, Meaning
 from undercroft.codebase.embedding import builtin
 from undercroft.codebase.models import Found, Hit
-from undercroft.codebase.ranking import Candidate, Query, Ranked, rank, read
+from undercroft.codebase.ranking import Query, Ranked, rank, read
+from undercroft.codebase.view import SQL, Filter, View, Views
 from undercroft.errors import InvalidInput
 from undercroft.paging import PAGE_CHARACTERS, decode_cursor, encode_cursor, page_of
 
 if TYPE_CHECKING:
-    from undercroft.codebase.lexical import Floats
     from undercroft.db.database import Database
 
 MAX_QUERY = 2_000
@@ -53,11 +53,14 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Meaning:
-    """The query as a vector; `model` 0: there are no vectors of the model that could make it."""
+class _Ranking:
+    """What was found."""
 
-    model: int
-    vector: str
+    places: Sequence[Ranked]
+    names: Mapping[str, str]
+    """Of the repositories, by their ids."""
+    degraded: bool
+    """By words alone."""
 
 
 class Searcher:
@@ -65,7 +68,7 @@ class Searcher:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._candidates = Candidates(db)
+        self._views = db.cached(Views)
 
     async def search(self, request: Request, notes: Sequence[str] = ()) -> Found:
         """The best places; `notes`: what a reader should know of the index.
@@ -75,8 +78,8 @@ class Searcher:
 
         """
         query = _understood(request.query)
-        ranked, degraded = await self._ranked(query, request)
-        hits = await self._hits(ranked[request.offset :], request)
+        ranking = await self._views.of(self._db, lambda view: self._ranked(view, query, request))
+        hits = await self._hits(ranking, request)
         page = page_of(
             hits,
             limit=request.limit,
@@ -84,71 +87,56 @@ class Searcher:
             characters=request.characters,
         )
         shown = request.offset + len(page.items)
-        more = shown < len(ranked)
+        more = shown < len(ranking.places)
         return Found(
             items=page.items,
             next_cursor=encode_cursor([shown]) if more and shown < MAX_DEPTH else None,
-            note=_note(notes, degraded=degraded),
+            note=_note(notes, degraded=ranking.degraded),
         )
 
-    async def _ranked(self, query: Query, request: Request) -> tuple[list[Ranked], bool]:
-        find, view = self._candidates, await self._candidates.view()
-        mask = await find.mask(view, request.filter)
-        scores, idf = await find.lexical(view, query.terms)
-        meaning = await self._meaning(request.query)
-        chosen = view.collection.chunks(top(scores, mask)).tolist()
-        if meaning.model:
-            chosen += await find.dense(view, meaning.model, meaning.vector, mask)
-        chosen += await find.defining(query.identifiers)
-        chosen += await find.named(view, scores, list(query.words))
-        candidates = await self._gathered(view, mask, scores, set(chosen), request, meaning)
+    async def _ranked(self, view: View, query: Query, request: Request) -> _Ranking:
+        find = await Candidates.among(self._db, view, request.filter)
+        # Side by side: each waits for a statement of its own.
+        lexical, (meaning, alike), defining, files = await asyncio.gather(
+            find.lexical(query.terms),
+            self._alike(find, request.query),
+            find.defining(query.identifiers),
+            find.named(query.words),
+        )
+        named = find.best_of(files, lexical.scores)
+        chosen = {*lexical.top, *alike, *defining, *named}
+        candidates = await find.described(chosen, meaning, lexical.scores)
         limit = min(request.offset + request.limit + 1, MAX_DEPTH)
-        ranked = await asyncio.to_thread(rank, query, candidates, limit=limit, idf=idf)
-        return ranked, not meaning.model
+        # Here, not in a thread: it takes milliseconds, and so does the turn of another thread.
+        ranked = rank(query, candidates, limit=limit, idf=lexical.idf)
+        return _Ranking(places=ranked, names=view.names, degraded=not meaning.model)
 
-    async def _meaning(self, text: str) -> _Meaning:
-        model = await asyncio.to_thread(builtin)
-        number = await self._db.fetch_value(SQL.get_model_number, model.identity)
+    async def _alike(self, find: Candidates, text: str) -> tuple[Meaning, list[int]]:
+        meaning = await self._meaning(text)
+        return meaning, await find.dense(meaning)
+
+    async def _meaning(self, text: str) -> Meaning:
+        model = self._views.model or await asyncio.to_thread(builtin)
+        self._views.model = model
+        known = await self._db.fetch_row(SQL.get_model, model.identity)
+        if known is None:
+            return Meaning()
         vector = model.encode([text])[0]
-        return _Meaning(
-            model=number or 0, vector=f"[{','.join(f'{value:.5f}' for value in vector.tolist())}]"
+        return Meaning(
+            model=known["id"],
+            dimension=known["dimension"],
+            indexed_to=known["indexed_to"],
+            vector=f"[{','.join(f'{value:.5f}' for value in vector.tolist())}]",
         )
 
-    async def _gathered(  # noqa: PLR0913, PLR0917 - all that a candidate consists of
-        self,
-        view: View,
-        mask: Mask,
-        scores: Floats,
-        chunks: Iterable[int],
-        request: Request,
-        meaning: _Meaning,
-    ) -> list[Candidate]:
-        places = view.rows_of(chunks)
-        wanted = [chunk for chunk, row in places.items() if mask[row]]
-        rows = await self._db.fetch(
-            SQL.get_candidates, wanted, *request.filter.arguments, meaning.vector, meaning.model
-        )
-        return [
-            Candidate(
-                chunk=row["id"],
-                repository=str(row["repository_id"]),
-                path=row["path"],
-                kind=row["kind"],
-                symbol=row["symbol"],
-                lexical=float(scores[places[row["id"]]]),
-                dense=row["similarity"] or 0.0,
-            )
-            for row in rows
-        ]
-
-    async def _hits(self, ranked: Sequence[Ranked], request: Request) -> list[Hit]:
-        chunks = [one.candidate.chunk for one in ranked[: request.limit]]
+    async def _hits(self, ranking: _Ranking, request: Request) -> list[Hit]:
+        ranked = ranking.places[request.offset :][: request.limit]
+        chunks = [one.candidate.chunk for one in ranked]
         rows = await self._db.fetch(SQL.read_hits, chunks, request.context)
-        names = {str(row["id"]): row["name"] for row in await self._db.fetch(SQL.list_names)}
         texts = {row["id"]: row for row in rows}
         return [
-            _hit(one, texts[one.candidate.chunk], names, request.context)
-            for one in ranked[: request.limit]
+            _hit(one, texts[one.candidate.chunk], ranking.names, request.context)
+            for one in ranked
             if one.candidate.chunk in texts
         ]
 

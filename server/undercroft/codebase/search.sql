@@ -1,7 +1,8 @@
 -- get_state --
--- What the index consists of: the repositories with their generation, the segments.
+-- What the index consists of: the repositories with their generation and name, the segments.
 SELECT (SELECT array_agg(r.id || ' ' || r.generation ORDER BY r.id) FROM codebase.repositories AS r)
            AS repositories,
+       (SELECT array_agg(ARRAY[r.id::text, r.name]) FROM codebase.repositories AS r) AS names,
        (SELECT array_agg(s.id ORDER BY s.id) FROM codebase.segments AS s) AS segments;
 
 -- list_lengths --
@@ -9,8 +10,8 @@ SELECT (SELECT array_agg(r.id || ' ' || r.generation ORDER BY r.id) FROM codebas
 SELECT id, first_chunk, lengths FROM codebase.segments ORDER BY first_chunk;
 
 -- list_visible --
--- Runs of chunks that stand in files of these repositories whose path and language are wanted.
-SELECT DISTINCT c.first_chunk, c.chunk_count
+-- Runs of chunks that stand in wanted files: of each, in one value, its first chunk and its length.
+SELECT string_agg(int8send(c.first_chunk) || int4send(c.chunk_count), '') AS runs
 FROM codebase.files AS f
 JOIN codebase.contents AS c ON c.id = f.content_id
 WHERE (cardinality($1::uuid[]) = 0 OR f.repository_id = ANY ($1))
@@ -21,58 +22,82 @@ WHERE (cardinality($1::uuid[]) = 0 OR f.repository_id = ANY ($1))
 -- Which chunks have these terms.
 SELECT term, segment_id, postings FROM codebase.postings WHERE term = ANY ($1::text[]);
 
--- get_model_number --
--- The model of that identity, if there are vectors of it.
-SELECT id FROM codebase.models WHERE identity = $1;
-
--- find_nearest --
--- Chunks whose vectors are the most alike, one by one; `$4`: only above this number.
-SELECT chunk_id, -(embedding <#> $1::text::halfvec) AS similarity
-FROM codebase.embeddings
-WHERE model = $2 AND chunk_id > $4
-ORDER BY embedding <#> $1::text::halfvec
-LIMIT $3;
+-- get_model --
+-- The model of that identity, if there are vectors of it, and up to where a graph holds them.
+SELECT id, dimension, indexed_to FROM codebase.models WHERE identity = $1;
 
 -- find_nearest_among --
--- The same among these chunks alone.
-SELECT chunk_id, -(embedding <#> $1::text::halfvec) AS similarity
-FROM codebase.embeddings
-WHERE model = $2 AND chunk_id = ANY ($4::bigint[])
-ORDER BY embedding <#> $1::text::halfvec
+-- Of runs of chunks, given by first chunks and lengths, those whose vectors are the most alike.
+SELECT e.chunk_id, -(e.embedding <#> (SELECT $1::text::halfvec)) AS similarity
+FROM unnest($4::bigint[], $5::bigint[]) AS run (first, length)
+CROSS JOIN LATERAL (
+    SELECT n.chunk_id, n.embedding FROM codebase.embeddings AS n
+    WHERE n.chunk_id >= run.first AND n.chunk_id < run.first + run.length AND n.model = $2
+    OFFSET 0
+) AS e
+ORDER BY e.embedding <#> (SELECT $1::text::halfvec)
 LIMIT $3;
 
 -- find_defining --
--- Chunks in which these names are defined.
+-- Chunks in which these names are defined, in files that are wanted.
+WITH defined AS MATERIALIZED (
+    SELECT s.content_id, s.lines[1] AS line
+    FROM codebase.symbols AS s
+    WHERE s.name = ANY ($1::text[]) AND s.role = 'definition'
+      AND EXISTS (SELECT FROM codebase.files AS f JOIN codebase.contents AS c ON c.id = f.content_id
+                  WHERE f.content_id = s.content_id
+                    AND (cardinality($3::uuid[]) = 0 OR f.repository_id = ANY ($3))
+                    AND (cardinality($4::text[]) = 0 OR f.path ~ ANY ($4))
+                    AND (cardinality($5::text[]) = 0 OR c.language = ANY ($5)))
+    LIMIT $2
+)
 SELECT DISTINCT k.id
-FROM codebase.symbols AS s
-JOIN codebase.contents AS c ON c.id = s.content_id
-JOIN codebase.chunks AS k ON k.id >= c.first_chunk AND k.id < c.first_chunk + c.chunk_count
-    AND k.start_line <= s.lines[1] AND k.end_line >= s.lines[1]
-WHERE s.name = ANY ($1::text[]) AND s.role = 'definition'
-LIMIT $2;
+FROM defined AS d
+JOIN codebase.contents AS c ON c.id = d.content_id
+CROSS JOIN LATERAL (
+    -- Held together: alone, the planner may compare every chunk with every definition.
+    SELECT n.id FROM codebase.chunks AS n
+    WHERE n.id >= c.first_chunk AND n.id < c.first_chunk + c.chunk_count
+      AND n.start_line <= d.line AND n.end_line >= d.line
+    OFFSET 0
+) AS k;
 
 -- find_named --
--- Chunks of the files whose paths share the most words with these, the first chunks first.
+-- Chunks of the wanted files whose paths share the most words with these, shortest paths first.
 SELECT c.first_chunk, c.chunk_count
-FROM codebase.files AS f
-JOIN codebase.contents AS c ON c.id = f.content_id
-WHERE f.path_terms && $1::text[] AND c.chunk_count > 0
-ORDER BY (SELECT count(*) FROM unnest(f.path_terms) AS term WHERE term = ANY ($1)) DESC,
-         cardinality(f.path_terms), f.path
+FROM (
+    SELECT f.content_id, f.path, count(*) AS shared, cardinality(f.path_terms) AS terms
+    FROM unnest($1::text[]) AS word (text)
+    JOIN codebase.files AS f ON f.path_terms @> ARRAY[word.text]
+    WHERE f.content_id IS NOT NULL
+      AND (cardinality($3::uuid[]) = 0 OR f.repository_id = ANY ($3))
+      AND (cardinality($4::text[]) = 0 OR f.path ~ ANY ($4))
+      AND (cardinality($5::text[]) = 0
+           OR EXISTS (SELECT FROM codebase.contents AS l
+                      WHERE l.id = f.content_id AND l.language = ANY ($5)))
+    GROUP BY f.repository_id, f.path
+    ORDER BY shared DESC, terms, f.path
+    -- Some of them are empty.
+    LIMIT 3 * $2
+) AS named
+JOIN codebase.contents AS c ON c.id = named.content_id
+WHERE c.chunk_count > 0
+ORDER BY named.shared DESC, named.terms, named.path
 LIMIT $2;
 
 -- get_candidates --
 -- Chunks with the places where they stand, as far as these are wanted, and how alike they are.
-SELECT k.id, k.kind, k.symbol, f.repository_id, f.path,
-       -(e.embedding <#> $5::text::halfvec) AS similarity
+SELECT k.id, f.repository_id::text, f.path, k.kind, k.symbol,
+       coalesce(-(e.embedding <#> (SELECT $5::text::halfvec)), 0.0) AS similarity
 FROM codebase.chunks AS k
-JOIN codebase.contents AS c ON c.id = k.content_id
-JOIN codebase.files AS f ON f.content_id = c.id
+JOIN codebase.files AS f ON f.content_id = k.content_id
 LEFT JOIN codebase.embeddings AS e ON e.chunk_id = k.id AND e.model = $6
 WHERE k.id = ANY ($1::bigint[])
   AND (cardinality($2::uuid[]) = 0 OR f.repository_id = ANY ($2))
   AND (cardinality($3::text[]) = 0 OR f.path ~ ANY ($3))
-  AND (cardinality($4::text[]) = 0 OR c.language = ANY ($4));
+  AND (cardinality($4::text[]) = 0
+       OR EXISTS (SELECT FROM codebase.contents AS c
+                  WHERE c.id = k.content_id AND c.language = ANY ($4)));
 
 -- read_hits --
 -- What stands in these chunks, with the lines around them if there are any to be shown.
@@ -84,7 +109,3 @@ SELECT k.id, k.start_line, k.end_line, k.scope, k.content, c.language, c.lines,
 FROM codebase.chunks AS k
 JOIN codebase.contents AS c ON c.id = k.content_id
 WHERE k.id = ANY ($1::bigint[]);
-
--- list_names --
--- What repositories are called.
-SELECT id, name FROM codebase.repositories;

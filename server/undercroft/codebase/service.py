@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from undercroft.codebase.models import Found, Hit, Place, Repository, SymbolPlace
@@ -17,9 +17,11 @@ from undercroft.progress import Progress, silent
 
 if TYPE_CHECKING:
     from undercroft.codebase.indexing.indexer import Indexer
-    from undercroft.codebase.indexing.models import RepositoryStatus
+    from undercroft.codebase.indexing.models import RepositoryStatus, Standing
     from undercroft.codebase.places import Places
     from undercroft.db.database import Database
+
+R = TypeVar("R", "RepositoryStatus", "Standing")
 
 REFRESH_SECONDS = 1.5
 """How long a search may spend on bringing the index up to date before it answers."""
@@ -184,20 +186,20 @@ class Codebase:
     async def _one(self, name: str) -> RepositoryStatus:
         return _named(await self.indexer.list(), name)[0]
 
-    async def _chosen(self, names: Sequence[str]) -> list[RepositoryStatus]:
-        every = await self.indexer.list()
+    async def _chosen(self, names: Sequence[str]) -> Sequence[Standing]:
+        every = await self.indexer.standing()
         if not every:
             raise NotFound("Nothing is indexed yet.", hint="index_repository indexes a folder.")
         return [one for name in names for one in _named(every, name)] if names else every
 
-    async def _refresh(self, chosen: Sequence[RepositoryStatus]) -> list[str]:
+    async def _refresh(self, chosen: Sequence[Standing]) -> list[str]:
         """Bring them up to date; what a reader should know of those where that did not work."""
         budget = REFRESH_SECONDS / len(chosen)
         indexer = self.indexer
         notes = []
         for one in chosen:
             try:
-                fresh = await indexer.refresh(one.id, budget)
+                fresh = await indexer.refresh(one.id, budget, one)
             except InvalidInput:
                 notes.append(
                     f"The folder of {one.name} cannot be read: its index answers as it was last. "
@@ -209,7 +211,7 @@ class Codebase:
         return notes
 
 
-def _named(every: Sequence[RepositoryStatus], name: str) -> list[RepositoryStatus]:
+def _named(every: Sequence[R], name: str) -> list[R]:
     """Those of that name, path or id.
 
     Raises:
@@ -226,7 +228,7 @@ def _named(every: Sequence[RepositoryStatus], name: str) -> list[RepositoryStatu
     return found
 
 
-def _ids(chosen: Sequence[RepositoryStatus], names: Sequence[str]) -> list[UUID]:
+def _ids(chosen: Sequence[Standing], names: Sequence[str]) -> list[UUID]:
     return [one.id for one in chosen] if names else []
 
 

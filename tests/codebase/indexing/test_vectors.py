@@ -51,14 +51,14 @@ async def test_the_statement_uses_the_graph_and_finds_the_chunk(
     await indexer.index(tree)
     await indexer.settled()
     [model] = await rows("SELECT id, dimension, indexed_to FROM codebase.models")
-    statement = vectors.nearest(model["id"], model["dimension"], model["indexed_to"])
+    statement = vectors.nearest(model["id"], model["dimension"], model["indexed_to"], 5)
     [one] = await rows("SELECT chunk_id, embedding::text FROM codebase.embeddings LIMIT 1")
     async with project_db.transaction() as bound:
         await bound.execute_text("SET LOCAL enable_seqscan = off")
         await bound.execute_text("SET LOCAL enable_sort = off")
-        plan = await bound.fetch_text(f"EXPLAIN {statement}", one["embedding"], 5)
+        plan = await bound.fetch_text(f"EXPLAIN {statement}", one["embedding"])
         assert any("embeddings_x_" in row[0] for row in plan)
-        found = await bound.fetch_text(statement, one["embedding"], 5)
+        found = await bound.fetch_text(statement, one["embedding"])
     best = max(found, key=lambda row: row["similarity"])
     assert best["similarity"] == pytest.approx(1.0, abs=0.01)
     assert one["chunk_id"] in [row["chunk_id"] for row in found]

@@ -80,13 +80,18 @@ def postings(terms: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
         yield head + length(len(name)) + name + length(len(data)) + data
 
 
-def vectors(ids: npt.NDArray[np.int64], model: int, vectors: npt.NDArray[np.float32]) -> Rows:
-    """(chunk_id, model, halfvec) rows."""
-    count, dimension = vectors.shape
-    row = np.dtype([
+def vector_row(dimension: int) -> np.dtype[np.void]:
+    """A row of `vectors`."""
+    return np.dtype([
         ("columns", ">i2"), ("l1", ">i4"), ("id", ">i8"), ("l2", ">i4"), ("model", ">i2"),
         ("l3", ">i4"), ("dimension", ">i2"), ("unused", ">i2"), ("vector", ">f2", (dimension,)),
     ])  # fmt: skip
+
+
+def vectors(ids: npt.NDArray[np.int64], model: int, vectors: npt.NDArray[np.float32]) -> Rows:
+    """(chunk_id, model, halfvec) rows."""
+    count, dimension = vectors.shape
+    row = vector_row(dimension)
     rows = np.zeros(count, dtype=row)
     rows["columns"], rows["l1"], rows["l2"], rows["l3"] = 3, 8, 2, 4 + 2 * dimension
     rows["id"], rows["model"], rows["dimension"] = ids, model, dimension

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from undercroft.codebase.indexing.hands import Hand, Thread, Worker
 from undercroft.codebase.indexing.lease import Cancelled, Lease, LeaseLost
-from undercroft.codebase.indexing.models import Freshness, RepositoryStatus, RunReport
+from undercroft.codebase.indexing.models import Freshness, RepositoryStatus, RunReport, Standing
 from undercroft.codebase.indexing.planning import BATCH_FILES, Look, Plan, look, plan
 from undercroft.codebase.indexing.reading import disk_path, stored_path
 from undercroft.codebase.indexing.reports import omitted_by_reason, status_from
@@ -186,10 +186,17 @@ class Indexer:
             stages=dict(run.stages),
         )
 
-    async def refresh(self, repository: UUID, budget_seconds: float) -> Freshness:
+    async def standing(self) -> Sequence[Standing]:
+        """All repositories by name, as searches ask for them."""
+        return [Standing(*row) for row in await self._db.fetch(SQL.list_standing)]
+
+    async def refresh(
+        self, repository: UUID, budget_seconds: float, known: Standing | None = None
+    ) -> Freshness:
         """Bring a repository's index up to date with the disk, as far as the time allows.
 
-        What is left over goes on in the background.
+        What is left over goes on in the background. `known`: how it stood a moment ago; where the
+        disk agrees with that, the database is not asked again.
 
         Raises:
             NotFound: There is no such repository.
@@ -197,15 +204,16 @@ class Indexer:
         """
         began = time.monotonic()
         deadline = began + budget_seconds
-        row = await self._row(repository)
-        root = Path(disk_path(row["repo_path"]))
+        standing = known or Standing.from_row(await self._row(repository))
+        root = Path(disk_path(standing.path))
         try:
             found = await asyncio.wait_for(self._shop.look(repository, root), budget_seconds)
         except TimeoutError:
             return Freshness(changed=0, removed=0, complete=False, seconds=budget_seconds)
-        if row["seen"] == found.digest and row["rules"] == RULES:
+        if (standing.seen, standing.rules) == (found.digest, RULES):
             seconds = time.monotonic() - began
             return Freshness(changed=0, removed=0, complete=True, seconds=seconds)
+        row = await self._row(repository)
         todo = await plan(self._db, repository, found, row["rules"])
         complete = await self._catch_up(row, found, todo, deadline)
         return Freshness(

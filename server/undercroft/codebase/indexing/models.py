@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 
@@ -36,6 +36,22 @@ class Freshness:
     complete: bool
     """False: the budget ended first, or another process is at work; the rest is under way."""
     seconds: float
+
+
+class Standing(NamedTuple):
+    """A repository as a search needs to know it."""
+
+    id: UUID
+    name: str
+    path: str
+    seen: bytes | None
+    """What the folder looked like when all of it was indexed; None: it is not, or not any more."""
+    rules: str
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """From a row that has these columns among others."""
+        return cls(row["id"], row["name"], row["repo_path"], row["seen"], row["rules"])
 
 
 @dataclass(frozen=True, kw_only=True)

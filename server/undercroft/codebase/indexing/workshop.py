@@ -11,13 +11,14 @@ from uuid import UUID
 
 import structlog
 
-from undercroft.codebase.indexing.planning import Look, look
+from undercroft.codebase.indexing.looks import Looks
 from undercroft.codebase.indexing.sql import SQL
 from undercroft.errors import UndercroftError
 
 if TYPE_CHECKING:
     from undercroft.codebase.indexing.labor import Labor
     from undercroft.codebase.indexing.models import RunReport
+    from undercroft.codebase.indexing.planning import Look
     from undercroft.db.database import Database
     from undercroft.progress import Progress
 
@@ -35,32 +36,6 @@ class Running:
         """Pass progress on."""
         for watcher in list(self.watchers):
             await watcher(done, total, message)
-
-
-@dataclass(kw_only=True)
-class Looks:
-    """Looks at one folder: those who ask during one share the next, which sees what they did."""
-
-    _current: asyncio.Task[Look] | None = None
-    _next: asyncio.Task[Look] | None = None
-
-    async def look(self, root: Path) -> Look:
-        """A look that begins now or later."""
-        if self._current is None or self._current.done():
-            self._current = asyncio.get_running_loop().create_task(_look(root))
-            return await asyncio.shield(self._current)
-        if self._next is None:
-            self._next = asyncio.get_running_loop().create_task(self._after(self._current, root))
-        return await asyncio.shield(self._next)
-
-    async def _after(self, current: asyncio.Task[Look], root: Path) -> Look:
-        await asyncio.wait({current})
-        self._current, self._next = self._next, None
-        return await _look(root)
-
-
-async def _look(root: Path) -> Look:
-    return await asyncio.to_thread(look, root)
 
 
 @dataclass(kw_only=True)
@@ -132,3 +107,5 @@ class Workshop:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for looks in self.looks.values():
+            await looks.end()

@@ -1,0 +1,1 @@
+DROP INDEX codebase.idx_files_path_terms;
