@@ -42,7 +42,8 @@ def describe_settings(settings: Settings) -> list[dict[str, str]]:
     shown = []
     for field in fields():
         value = getattr(settings, field.name)
-        masked = "[set]" if field.metadata.get("secret") and value else str(value)
+        text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        masked = "[set]" if field.metadata.get("secret") and value else text
         origin = settings.sources.get(field.name, "default")
         shown.append(
             {

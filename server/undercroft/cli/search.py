@@ -108,7 +108,7 @@ async def _codebase(app: App, root: Path) -> AsyncIterator[Codebase]:
         if app.settings.project or await (await app.projects("cli")).has_root(str(root)):
             raise
         opened = await app.open(await _made(app, root))
-    codebase = Codebase(opened.database.acting_as("cli"))
+    codebase = Codebase(opened.database.acting_as("cli"), app.started.models)
     try:
         yield codebase
     finally:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from undercroft.codebase.candidates import SQL, Candidates, Filter, Mask, View, top
-from undercroft.codebase.embedding import builtin
+from undercroft.codebase.meaning import Meaning, meaning_of
 from undercroft.codebase.models import Found, Hit
 from undercroft.codebase.ranking import Candidate, Query, Ranked, rank, read
 from undercroft.errors import InvalidInput
 from undercroft.paging import decode_cursor, encode_cursor, page_of
 
 if TYPE_CHECKING:
+    from undercroft.codebase.choice import Models
     from undercroft.codebase.lexical import Floats
     from undercroft.db.database import Database
 
@@ -50,19 +51,12 @@ class Request:
         return shown
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Meaning:
-    """The query as a vector; `model` 0: there are no vectors of the model that could make it."""
-
-    model: int
-    vector: str
-
-
 class Searcher:
     """Searches one project's index."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, models: Models) -> None:
         self._db = db
+        self._models = models
         self._candidates = Candidates(db)
 
     async def search(self, request: Request, behind: Sequence[str] = ()) -> Found:
@@ -73,7 +67,7 @@ class Searcher:
 
         """
         query = _understood(request.query)
-        ranked, degraded = await self._ranked(query, request)
+        ranked, lacking = await self._ranked(query, request)
         hits = await self._hits(ranked[request.offset :], request)
         page = page_of(hits, limit=request.limit, position=lambda hit: [hits.index(hit)])
         shown = request.offset + len(page.items)
@@ -81,14 +75,14 @@ class Searcher:
         return Found(
             items=page.items,
             next_cursor=encode_cursor([shown]) if more and shown < MAX_DEPTH else None,
-            note=_note(behind, degraded=degraded),
+            note=_note(behind, lacking),
         )
 
-    async def _ranked(self, query: Query, request: Request) -> tuple[list[Ranked], bool]:
+    async def _ranked(self, query: Query, request: Request) -> tuple[list[Ranked], str]:
         find, view = self._candidates, await self._candidates.view()
         mask = await find.mask(view, request.filter)
         scores, idf = await find.lexical(view, query.terms)
-        meaning = await self._meaning(request.query)
+        meaning = await meaning_of(self._db, self._models, request.query)
         chosen = view.collection.chunks(top(scores, mask)).tolist()
         if meaning.model:
             chosen += await find.dense(view, meaning.model, meaning.vector, mask)
@@ -97,15 +91,7 @@ class Searcher:
         candidates = await self._gathered(view, mask, scores, set(chosen), request, meaning)
         limit = min(request.offset + request.limit + 1, MAX_DEPTH)
         ranked = await asyncio.to_thread(rank, query, candidates, limit=limit, idf=idf)
-        return ranked, not meaning.model
-
-    async def _meaning(self, text: str) -> _Meaning:
-        model = await asyncio.to_thread(builtin)
-        number = await self._db.fetch_value(SQL.get_model_number, model.identity)
-        vector = model.encode([text])[0]
-        return _Meaning(
-            model=number or 0, vector=f"[{','.join(f'{value:.5f}' for value in vector.tolist())}]"
-        )
+        return ranked, meaning.note
 
     async def _gathered(  # noqa: PLR0913, PLR0917 - all that a candidate consists of
         self,
@@ -114,7 +100,7 @@ class Searcher:
         scores: Floats,
         chunks: Iterable[int],
         request: Request,
-        meaning: _Meaning,
+        meaning: Meaning,
     ) -> list[Candidate]:
         places = view.rows_of(chunks)
         wanted = [chunk for chunk, row in places.items() if mask[row]]
@@ -189,10 +175,10 @@ def _widened(around: Sequence[str], first: int, last: int) -> str:
     return "\n".join(lines)
 
 
-def _note(behind: Sequence[str], *, degraded: bool) -> str | None:
+def _note(behind: Sequence[str], lacking: str) -> str | None:
     notes = []
     if behind:
         notes.append(f"The index of {', '.join(behind)} is still catching up with the disk.")
-    if degraded:
-        notes.append("Searched by words alone: the vectors are not there yet.")
+    if lacking:
+        notes.append(lacking)
     return " ".join(notes) or None

@@ -21,10 +21,6 @@ WHERE (cardinality($1::uuid[]) = 0 OR f.repository_id = ANY ($1))
 -- Which chunks have these terms.
 SELECT term, segment_id, postings FROM codebase.postings WHERE term = ANY ($1::text[]);
 
--- get_model_number --
--- The model of that identity, if there are vectors of it.
-SELECT id FROM codebase.models WHERE identity = $1;
-
 -- find_nearest --
 -- Chunks whose vectors are the most alike, one by one; `$4`: only above this number.
 SELECT chunk_id, -(embedding <#> $1::text::halfvec) AS similarity

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from undercroft.codebase.choice import Models
 from undercroft.codebase.models import Found, Hit, Place, Repository, SymbolPlace
 from undercroft.errors import InvalidInput, NotFound
 from undercroft.paging import Page
@@ -28,8 +29,9 @@ MAX_LIMIT = 50
 class Codebase:
     """The code of one project."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, models: Models | None = None) -> None:
         self._db = db
+        self._models = models or Models()
 
     @property
     def indexer(self) -> Indexer:
@@ -37,7 +39,7 @@ class Codebase:
         # Loaded on first use: numpy and what reads code cost nothing to those who never search.
         from undercroft.codebase.indexing.indexer import Indexer  # noqa: PLC0415
 
-        return Indexer(self._db.outside())
+        return Indexer(self._db.outside(), self._models)
 
     async def index(
         self, path: Path, name: str = "", wait: float = 0.0, progress: Progress = silent
@@ -66,10 +68,12 @@ class Codebase:
 
     async def status(self, repository: str = "") -> list[Repository]:
         """Where the index of each repository stands, or of the one that is named."""
-        every = await self.indexer.list()
-        if not repository:
-            return [_repository(one) for one in every]
-        return [_repository(one) for one in _named(every, repository)]
+        indexer = self.indexer
+        indexer.keep_vectors()
+        every = await indexer.list()
+        vectors = await indexer.vectors() if every else None
+        chosen = _named(every, repository) if repository else every
+        return [_repository(one, vectors) for one in chosen]
 
     async def remove(self, repository: str) -> Repository:
         """Forget a repository's index; the folder itself is not touched."""
@@ -114,7 +118,8 @@ class Codebase:
             context=context,
             cursor=cursor,
         )
-        return await Searcher(self._db).search(request, behind)
+        self.indexer.keep_vectors()
+        return await Searcher(self._db, self._models).search(request, behind)
 
     async def symbol(
         self,
@@ -206,7 +211,7 @@ def _ids(chosen: Sequence[RepositoryStatus], names: Sequence[str]) -> list[UUID]
     return [one.id for one in chosen] if names else []
 
 
-def _repository(of: RepositoryStatus) -> Repository:
+def _repository(of: RepositoryStatus, vectors: str | None = None) -> Repository:
     working = of.status == "in_progress" and not of.interrupted
     return Repository(
         id=of.id,
@@ -221,4 +226,5 @@ def _repository(of: RepositoryStatus) -> Repository:
         indexed_at=of.last_indexed_at,
         seconds=of.duration_seconds,
         error=of.error or None,
+        vectors=vectors,
     )
