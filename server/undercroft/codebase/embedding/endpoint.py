@@ -66,8 +66,8 @@ class Endpoint:
         offer: EmbeddingOffer,
         key: str = "",
         *,
-        for_code: Patience = FOR_CODE,
-        for_query: Patience = FOR_QUERY,
+        for_code: Patience | None = None,
+        for_query: Patience | None = None,
     ) -> None:
         self.name = offer.name
         self.batch = offer.batch
@@ -75,8 +75,8 @@ class Endpoint:
         self.breaker = Breaker(offer.name)
         self._offer = offer
         self._key = key
-        self._for_code = for_code
-        self._for_query = for_query
+        self._for_code = for_code or FOR_CODE
+        self._for_query = for_query or FOR_QUERY
         self._prefixes = prefixes_of(offer)
         self._dimension = offer.dimension
         self._asked: OrderedDict[str, Floats] = OrderedDict()

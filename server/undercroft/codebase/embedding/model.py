@@ -96,7 +96,8 @@ def checked_dimension(offer: EmbeddingOffer, found: int, expected: int = 0) -> i
 
 def unit(vectors: npt.NDArray[np.float64]) -> Floats:
     """Each row at length one; a row of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = np.zeros(vectors.shape, np.float32)
-    np.divide(vectors, lengths, out=found, where=lengths > 0, casting="same_kind")
-    return found
+    # First to a size whose squares are numbers, whatever was sent.
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    scaled = np.divide(vectors, largest, out=np.zeros_like(vectors), where=largest > 0)
+    lengths = np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1)
+    return np.asarray(scaled / lengths, np.float32)
