@@ -181,6 +181,8 @@ class Indexer:
             raise LeaseLost
         if todo.removed or todo.changed:
             self._shop.tidy(self._db, self._models)
+        else:
+            self._shop.embedding.begin(self._db, self._models)
         return RunReport(
             repository=repository,
             files=totals["files"],
