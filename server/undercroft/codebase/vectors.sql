@@ -70,6 +70,10 @@ SELECT id FROM codebase.chunks WHERE id = ANY ($1::bigint[]);
 -- Every chunk up to that number has a vector of this model.
 UPDATE codebase.models SET filled_to = greatest(filled_to, $2) WHERE id = $1;
 
+-- follow_up --
+-- New chunks came with their vectors, behind the last one that had one.
+UPDATE codebase.models SET filled_to = $3 WHERE id = $1 AND filled_to = $2;
+
 -- let_target_answer --
 -- From now on the wanted model's vectors are asked.
 UPDATE codebase.vectors SET answering = target;

@@ -118,12 +118,14 @@ class Workshop:
 
     async def _tidy(self, db: Database, models: Models) -> None:
         from undercroft.codebase.indexing.tidying import tidy  # noqa: PLC0415 - on first use
+        from undercroft.codebase.indexing.vectors import keep_index  # noqa: PLC0415
 
         again = True
         while again:
             self._tidy_again = False
             try:
                 await tidy(db)
+                await keep_index(db)
             except UndercroftError as error:
                 log.info("index_not_tidied", database=db.name, error=error.code)
             again = self._tidy_again
