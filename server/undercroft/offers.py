@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -77,6 +78,14 @@ class EmbeddingOffer:
             raise ValueError("`url` is for the provider openai, which needs it")
         if self.shorten and not self.dimension:
             raise ValueError("`shorten` needs a dimension")
+
+    @property
+    def label(self) -> str:
+        """Provider and model, as the database names them: of a folder its last part alone."""
+        is_path = self.provider == "sentence-transformers" and self.model.startswith(
+            ("/", "~", ".")
+        )
+        return f"{self.provider}/{PurePath(self.model).name if is_path else self.model}"
 
     def __str__(self) -> str:
         """As `doctor` shows it."""

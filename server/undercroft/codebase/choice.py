@@ -119,7 +119,7 @@ class Models:
     async def that_made(self, identity: str) -> Model | None:
         """The model with this identity, if it is still offered."""
         for offer in self._offers.values():
-            if identity.startswith(f"{offer.provider}/{offer.model}/"):
+            if identity.startswith(f"{offer.label}/"):
                 model = self.named(offer.name)
                 if await model.identity() == identity:
                     return model

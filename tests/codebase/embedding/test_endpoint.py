@@ -309,3 +309,16 @@ async def test_a_model_that_refuses_everything_blames_no_text(
     with pytest.raises(ModelFault, match=re.escape("refuses what it is sent (400)")) as caught:
         await make().documents(["a", "b"])
     assert "`model`" in caught.value.hint
+
+
+@pytest.mark.parametrize("code", [429, 503])
+async def test_the_log_tells_of_no_code_and_no_key(
+    provider: Provider, make: Make, code: int, capsys: pytest.CaptureFixture, caplog: Any
+) -> None:
+    provider.faults.extend([status(code), status(code)])
+    provider.always = refusing(300)
+    await make(key="sk-canary").documents(["def secret_recipe(): pass", "x " * 500])
+    said = f"{capsys.readouterr()}{caplog.text}"
+    assert "stamina.retry_scheduled" in said
+    assert "secret_recipe" not in said
+    assert "canary" not in said

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Index = Callable[["Server"], Awaitable[None]]
 
 QUERY = "where is spline 7 reticulated?"
+FILES = 24
 FILLED = "SELECT FROM codebase.models WHERE identity LIKE '%tiny%' AND filled_to >= 4"
 
 
@@ -327,14 +328,14 @@ async def test_killed_at_any_statement_no_vector_is_lost_or_doubled(
         await index(server)
         await server.codebase.settled()
         counts, killed = [0], [9]
-        for first in range(16, 100, 6):
-            killed = await doomed.killed_at(*range(first, first + 6))
+        for first in range(16, 100, 4):
+            killed = await doomed.killed_at(*range(first, first + 4))
             assert not await server.rows(PROMISED)
             counts.append((await server.rows(STORED))[0]["vectors"])
             if 0 in killed:
                 break
         assert counts == sorted(counts)
-        assert len(set(counts)) > 3
+        assert any(0 < count < FILES for count in counts)
         assert killed[-1] == 0
         await server.check("tiny-code")
 

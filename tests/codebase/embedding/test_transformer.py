@@ -113,14 +113,13 @@ def folder(tmp_path: Path) -> Path:
     """A real model of two small layers with chance weights, where the package is installed."""
     library = pytest.importorskip("sentence_transformers")
     transformers = pytest.importorskip("transformers")
-    from sentence_transformers import models
+    modules = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
     words += [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
     bare = tmp_path / "bare"
-    bare.mkdir()
-    (bare / "vocab.txt").write_text("\n".join(words))
-    transformers.BertTokenizerFast(vocab_file=str(bare / "vocab.txt")).save_pretrained(bare)
+    numbers = {word: number for number, word in enumerate(words)}
+    transformers.BertTokenizerFast(vocab=numbers).save_pretrained(bare)
     transformers.BertModel(
         transformers.BertConfig(
             vocab_size=len(words),
@@ -130,8 +129,8 @@ def folder(tmp_path: Path) -> Path:
             intermediate_size=64,
         )
     ).save_pretrained(bare)
-    reader = models.Transformer(str(bare), max_seq_length=64)
-    pooled = models.Pooling(32)
+    reader = modules.Transformer(str(bare), max_seq_length=64)
+    pooled = modules.Pooling(32)
     library.SentenceTransformer(modules=[reader, pooled], device="cpu").save(str(tmp_path / "st"))
     return tmp_path / "st"
 

@@ -101,7 +101,8 @@ class Endpoint:
     async def query(self, text: str) -> Floats:
         """See `Model`."""
         if text not in self._asked:
-            wanted = f"{self._prefixes.query}{text}"[: self._offer.longest]
+            readable = text.encode("utf-8", "replace").decode()
+            wanted = f"{self._prefixes.query}{readable}"[: self._offer.longest]
             self._asked[text] = (await self._vectors([wanted], self._for_query))[0]
             if len(self._asked) > KEPT_QUERIES:
                 self._asked.popitem(last=False)
@@ -159,13 +160,18 @@ class Endpoint:
             spread = patience.first_pause * random.random()  # noqa: S311 - a pause is no secret
             return error.pause + spread if error.pause <= patience.longest_pause else False
 
-        return await stamina.AsyncRetryingCaller(
+        # A block, not a call: stamina logs the arguments of what it calls, which are code.
+        async for attempt in stamina.retry_context(
+            on=again,
             attempts=patience.attempts,
             timeout=patience.timeout,
             wait_initial=patience.first_pause,
             wait_max=patience.longest_pause,
             wait_jitter=patience.first_pause,
-        )(again, self._once, texts)
+        ):
+            with attempt:
+                found = await self._once(texts)
+        return found
 
     async def _once(self, texts: Sequence[str]) -> Floats:
         body = await self._post(texts)

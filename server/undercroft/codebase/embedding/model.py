@@ -63,11 +63,11 @@ class Model(Protocol):
 def identity_of(offer: EmbeddingOffer, *further: str) -> str:
     """Name and digest of all that a vector depends on and that can be known from here."""
     told = (
-        *(DOCUMENT_RULES, offer.provider, offer.url, offer.model, offer.revision),
+        *(DOCUMENT_RULES, offer.label, offer.url, offer.revision),
         *(offer.dimension, offer.shorten, offer.longest, *prefixes_of(offer), *further),
     )
     digest = hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
-    return f"{offer.provider}/{offer.model}/{digest}"
+    return f"{offer.label}/{digest}"
 
 
 def checked_dimension(offer: EmbeddingOffer, found: int, expected: int = 0) -> int:

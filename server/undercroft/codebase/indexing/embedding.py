@@ -84,8 +84,8 @@ async def tell(db: Database, models: Models) -> str | None:
     choice = await models.chosen(db.name)
     state = await db.fetch_row(VECTORS.get_vectors)
     assert state is not None  # noqa: S101 - the migration made the row
-    if choice.model is None:
-        return choice.fault
+    if choice.model is None or not state["last_chunk"]:
+        return choice.fault or None
     same = state["target_identity"] == await choice.model.identity()
     filled, last = state["filled_to"] if same else 0, state["last_chunk"]
     told = f"{choice.model.name}: "

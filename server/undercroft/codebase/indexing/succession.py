@@ -36,6 +36,9 @@ SOON = 5.0
 LATER = 60.0
 """Seconds until another look, where somebody has to mend something first."""
 
+AT_THE_LATEST = 3_600.0
+"""Seconds until another look, however long a provider wants to be left alone."""
+
 REMOVED_AT_ONCE = 20_000
 """Chunks whose surplus vectors one transaction removes."""
 
@@ -67,7 +70,8 @@ async def _work(work: Succession) -> float | None:
     except TurnLost:
         return SOON
     except ModelFault as fault:
-        waits_for, again = fault.message, max(fault.pause or 0, SOON if fault.passing else LATER)
+        pause = max(fault.pause or 0, SOON if fault.passing else LATER)
+        waits_for, again = fault.message, min(pause, AT_THE_LATEST)
         log.info("embedding_waits", database=work.turn.db.name, reason=fault.message)
     finally:
         with suppress(UndercroftError):
