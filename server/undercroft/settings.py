@@ -73,6 +73,10 @@ class Settings:
         "Further Origin headers to accept, separated by commas.", default=""
     )
 
+    index_roots: str = setting(
+        "Folders that may be indexed, separated by commas; empty: over stdio any, else none.",
+        default="",
+    )
     embedding: str = setting("Embedding model of projects that choose none.", default=BUILTIN)
     embedding_models: EmbeddingOffers = setting(
         "Further embedding models that a project may choose, by name: a table or JSON.", default=()

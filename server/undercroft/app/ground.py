@@ -50,8 +50,9 @@ class Ground:
     async def close(self) -> None:
         """Give back every connection, then leave the server."""
         await self.chores.end()
-        await self.models.close()
+        # What works in the background ends with its pool, and may still ask a model until then.
         await self.pools.close()
+        await self.models.close()
         await self.source.close()
 
 

@@ -27,6 +27,9 @@ class Meaning:
     """The query as a vector; `model` 0: by words alone. `note`: what the reader should know."""
 
     model: int = 0
+    dimension: int = 1
+    indexed_to: int = 0
+    """Up to which chunk a graph holds the vectors."""
     vector: str = "[0]"
     note: str = ""
 
@@ -49,6 +52,8 @@ async def meaning_of(db: Database, models: Models, text: str) -> Meaning:
         return Meaning(note=f"{WORDS_ALONE} the model makes other vectors than those stored.")
     return Meaning(
         model=answering["id"],
+        dimension=answering["dimension"],
+        indexed_to=answering["indexed_to"],
         vector=as_text(vector),
         note="" if model.here else _progress(answering),
     )

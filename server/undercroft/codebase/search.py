@@ -13,7 +13,7 @@ from undercroft.codebase.meaning import Meaning, meaning_of
 from undercroft.codebase.models import Found, Hit
 from undercroft.codebase.ranking import Candidate, Query, Ranked, rank, read
 from undercroft.errors import InvalidInput
-from undercroft.paging import decode_cursor, encode_cursor, page_of
+from undercroft.paging import PAGE_CHARACTERS, decode_cursor, encode_cursor, page_of
 
 if TYPE_CHECKING:
     from undercroft.codebase.choice import Models
@@ -35,6 +35,8 @@ class Request:
     languages: tuple[str, ...] = ()
     repositories: tuple[UUID, ...] = ()
     context: int = 0
+    characters: int = PAGE_CHARACTERS
+    """What the places together may have, as JSON."""
     cursor: str = ""
 
     @property
@@ -59,8 +61,8 @@ class Searcher:
         self._models = models
         self._candidates = Candidates(db)
 
-    async def search(self, request: Request, behind: Sequence[str] = ()) -> Found:
-        """The best places; `behind`: repositories whose index lags behind the disk.
+    async def search(self, request: Request, notes: Sequence[str] = ()) -> Found:
+        """The best places; `notes`: what a reader should know of the index.
 
         Raises:
             InvalidInput: The query is empty or too long, or a filter makes no sense.
@@ -69,13 +71,18 @@ class Searcher:
         query = _understood(request.query)
         ranked, lacking = await self._ranked(query, request)
         hits = await self._hits(ranked[request.offset :], request)
-        page = page_of(hits, limit=request.limit, position=lambda hit: [hits.index(hit)])
+        page = page_of(
+            hits,
+            limit=request.limit,
+            position=lambda hit: [hits.index(hit)],
+            characters=request.characters,
+        )
         shown = request.offset + len(page.items)
         more = shown < len(ranked)
         return Found(
             items=page.items,
             next_cursor=encode_cursor([shown]) if more and shown < MAX_DEPTH else None,
-            note=_note(behind, lacking),
+            note=_note(notes, lacking),
         )
 
     async def _ranked(self, query: Query, request: Request) -> tuple[list[Ranked], str]:
@@ -175,10 +182,6 @@ def _widened(around: Sequence[str], first: int, last: int) -> str:
     return "\n".join(lines)
 
 
-def _note(behind: Sequence[str], lacking: str) -> str | None:
-    notes = []
-    if behind:
-        notes.append(f"The index of {', '.join(behind)} is still catching up with the disk.")
-    if lacking:
-        notes.append(lacking)
-    return " ".join(notes) or None
+def _note(notes: Sequence[str], lacking: str) -> str | None:
+    told = [*notes, lacking] if lacking else notes
+    return " ".join(told) or None

@@ -125,11 +125,7 @@ def serve(settings: Settings, offer: EmbeddingOffer, project_name: str) -> Serve
         async with open_app(chosen) as app:
             await (await app.projects("test")).create(project_name)
             db = (await app.open(project_name)).database
-            codebase = Codebase(db, app.started.models)
-            try:
-                yield Server(app=app, db=db, codebase=codebase)
-            finally:
-                await codebase.close()
+            yield Server(app=app, db=db, codebase=Codebase(db, models=app.started.models))
 
     return serve
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from undercroft.codebase.indexing import succession, vectors
+from undercroft.mcp.call import Caller
 from undercroft.offers import BUILTIN, EmbeddingOffer
 from undercroft.settings import Settings
 
@@ -338,6 +339,29 @@ async def test_killed_at_any_statement_no_vector_is_lost_or_doubled(
         assert any(0 < count < FILES for count in counts)
         assert killed[-1] == 0
         await server.check("tiny-code")
+
+
+async def test_agents_choose_search_and_see_where_it_stands_by_tools_alone(
+    serve: Serve, provider: Provider, tree: Path, project_name: str
+) -> None:
+    async with serve() as server:
+
+        async def call(tool: str, **arguments: Any) -> dict[str, Any]:
+            if tool != "update_project":
+                arguments["project"] = project_name
+            outcome = await server.app.boundary.call(tool, arguments, Caller(actor="test"))
+            assert not outcome.failed, outcome.text
+            return outcome.body
+
+        await call("update_project", name=project_name, settings={"embedding": "tiny"})
+        await call("index_repository", path=str(tree))
+        await server.codebase.settled()
+        [status] = (await call("get_index_status"))["result"]
+        assert status["vectors"] == "tiny: complete"
+        found = await call("semantic_search", query=QUERY)
+        assert found["items"][0]["path"] == "module_7.py"
+        assert "note" not in found
+        assert provider.texts[-1] == QUERY
 
 
 async def test_a_model_that_is_not_offered_changes_nothing(

@@ -116,5 +116,5 @@ class Backfill:
                     [ids[place] for place in kept], vectors[kept]))  # fmt: skip
             await bound.execute(VECTORS.set_filled, self.number, ids[-1])
 
-    def _rows(self, ids: Sequence[int], vectors: Any) -> bytes:
+    def _rows(self, ids: Sequence[int], vectors: Any) -> bytes | bytearray:
         return binary.shifted(binary.vectors(np.array(ids, np.int64), self.number, vectors))
