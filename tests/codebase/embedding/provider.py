@@ -12,7 +12,7 @@ import re
 import threading
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -133,47 +133,51 @@ def until(event: threading.Event) -> Fault:
     return fault
 
 
-@contextmanager
-def serving(
-    provider: Provider | None = None, paths: Sequence[str] = ("/v1/embeddings",)
-) -> Iterator[Provider]:
-    """The server, on a port of its own."""
-    serves = provider or Provider()
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
 
+    def handle_error(self, *_: Any) -> None:
+        """A client that is killed is no error of ours."""
+
+
+def handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             answer: Answer = (404, {}, b"{}")
-            if self.path in paths:
-                answer = serves.answer(body, self.headers["authorization"])
-            code, headers, text = answer
+            if self.path == "/v1/embeddings":
+                answer = provider.answer(body, self.headers["authorization"])
             try:
-                self.send_response(code)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
+                self.say(*answer)
             except OSError:
                 self.close_connection = True
+
+        def say(self, code: int, headers: dict[str, str], text: bytes) -> None:
+            self.send_response(code)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
+    return Handler
 
-        def handle_error(self, *_: Any) -> None:
-            """A client that is killed is no error of ours."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        serves.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+@contextmanager
+def serving() -> Iterator[Provider]:
+    """The server, on a port of its own."""
+    provider = Provider()
+    with Server(("127.0.0.1", 0), handler(provider)) as server:
+        provider.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield serves
+            yield provider
         finally:
             server.shutdown()
             thread.join()

@@ -36,7 +36,7 @@ SOON = 5.0
 LATER = 60.0
 """Seconds until another look, where somebody has to mend something first."""
 
-AT_THE_LATEST = 3_600.0
+AT_THE_LATEST = 300.0
 """Seconds until another look, however long a provider wants to be left alone."""
 
 REMOVED_AT_ONCE = 20_000
