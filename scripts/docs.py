@@ -35,7 +35,7 @@ def _default(name: str) -> str:
     if name == "home":
         return "the user's data folder"
     value = getattr(Settings(home=Path()), name)
-    if value == "":
+    if value in ("", ()):
         return ""
     if isinstance(value, float):
         return f"`{value:g}`"

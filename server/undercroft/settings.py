@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from undercroft.errors import InvalidInput
+from undercroft.offers import BUILTIN, EmbeddingOffers
 
 PREFIX = "UNDERCROFT_"
 Transport = Literal["stdio", "http", "sse"]
@@ -75,6 +76,13 @@ class Settings:
     index_roots: str = setting(
         "Folders that may be indexed, separated by commas; empty: over stdio any, else none.",
         default="",
+    )
+    embedding: str = setting("Embedding model of projects that choose none.", default=BUILTIN)
+    embedding_models: EmbeddingOffers = setting(
+        "Further embedding models that a project may choose, by name: a table or JSON.", default=()
+    )
+    embedding_key: str = setting(
+        "Key for the embedding models that name this variable as theirs.", default="", secret=True
     )
 
     log_level: Level = setting("debug, info, warning or error.", default="info")
@@ -163,7 +171,9 @@ def _parse(name: str, raw: Any, origin: str) -> Any:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)
         value = adapter.validate_python(raw)
     except ValidationError as error:
-        reason = error.errors(include_input=False, include_url=False)[0]["msg"]
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = "".join(f"{part}: " for part in first["loc"] if isinstance(part, str))
+        reason = f"{where}{first['msg'].removeprefix('Value error, ')}"
         raise InvalidInput(f"{origin} does not fit the setting {name}: {reason}.") from None
     lowest = chosen.metadata.get("at_least", 0)
     if kind in (int, float) and value < lowest:

@@ -19,6 +19,7 @@ PROJECT = {
     "codebase/queries.sql",
     "codebase/places.sql",
     "codebase/search.sql",
+    "codebase/vectors.sql",
 }
 """Files whose tables stand in a project; all others are prepared in the registry."""
 

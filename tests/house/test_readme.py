@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from undercroft.cli.main import make_parser
-from undercroft.settings import fields
+from undercroft.settings import fields, load_settings
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 TEXT = README.read_text("utf-8")
@@ -103,3 +103,10 @@ def test_every_variable_named_is_a_setting() -> None:
 def test_every_setting_has_a_sentence() -> None:
     for field in fields():
         assert re.fullmatch(r"\S.{8,}\.", field.metadata["help"]), field.name
+
+
+def test_the_models_that_are_shown_can_be_offered(tmp_path: Path) -> None:
+    (example,) = blocks("toml")
+    (tmp_path / "config.toml").write_text(example)
+    settings = load_settings({"home": str(tmp_path)}, {})
+    assert [offer.name for offer in settings.embedding_models] == ["nomic", "openai", "minilm"]

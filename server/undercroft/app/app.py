@@ -52,7 +52,7 @@ class App:
         return {
             Projects: lambda database: Projects(database, self.started.provisioner),
             Entities: Entities,
-            Codebase: lambda database: Codebase(database, self._roots),
+            Codebase: lambda database: Codebase(database, self._roots, self.started.models),
         }
 
     @property
@@ -110,7 +110,8 @@ class App:
 
     async def codebase(self, project: str, actor: str = "python") -> Codebase:
         """The codebase room of a project, for a Python program."""
-        return Codebase((await self.open(project)).database.acting_as(actor), self._roots)
+        database = (await self.open(project)).database.acting_as(actor)
+        return Codebase(database, self._roots, self.started.models)
 
     async def projects(self, actor: str = "python") -> Projects:
         """The projects room, for a Python program."""

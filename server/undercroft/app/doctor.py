@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from pydantic_core import from_json
+
+from undercroft.app.doctor_models import examine_models, of_choice
+from undercroft.app.finding import Finding
 from undercroft.app.ground import source_of
 from undercroft.db.connector import Connector
 from undercroft.db.pools import Pools
@@ -26,22 +29,13 @@ SQL = load_queries(__package__, "doctor.sql")
 MINIMUM_POSTGRESQL = 150_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    verdict: Literal["ok", "warning", "wrong"]
-    says: str
-    mend: str = ""
-
-
 def describe_settings(settings: Settings) -> list[dict[str, str]]:
     """Each setting with its value and where it came from; secrets masked."""
     shown = []
     for field in fields():
         value = getattr(settings, field.name)
-        masked = "[set]" if field.metadata.get("secret") and value else str(value)
+        text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        masked = "[set]" if field.metadata.get("secret") and value else text
         origin = settings.sources.get(field.name, "default")
         shown.append(
             {
@@ -73,6 +67,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     finally:
         await pools.close()
         await source.close()
+    async for finding in examine_models(settings):
+        yield finding
 
 
 def _of_server(server: Mapping[str, Any], settings: Settings, *, pooler: bool) -> Iterator[Finding]:
@@ -190,6 +186,8 @@ async def _of_registry(
         )
     for row in await registry.fetch(PROJECTS.list_projects, "", "ready", 2**31):
         yield await _of_project(schemas, row["name"], row["database_name"])
+        for finding in of_choice(settings, {**row, "settings": from_json(row["settings"])}):
+            yield finding
 
 
 async def _of_project(schemas: Schemas, name: str, database: str) -> Finding:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from undercroft.app.chores import Chores, tidy
+from undercroft.codebase.choice import Models
 from undercroft.db.connector import Connector
 from undercroft.db.database import Database
 from undercroft.db.embedded import EmbeddedPostgres
@@ -21,6 +22,7 @@ from undercroft.db.schemas import Schemas
 from undercroft.errors import UndercroftError
 from undercroft.projects.directory import ProjectFinder
 from undercroft.projects.provision import Provisioner
+from undercroft.projects.service import Projects
 
 if TYPE_CHECKING:
     from undercroft.db.source import Source
@@ -43,11 +45,14 @@ class Ground:
     provisioner: Provisioner
     finder: ProjectFinder
     chores: Chores
+    models: Models
 
     async def close(self) -> None:
         """Give back every connection, then leave the server."""
         await self.chores.end()
+        # What works in the background ends with its pool, and may still ask a model until then.
         await self.pools.close()
+        await self.models.close()
         await self.source.close()
 
 
@@ -91,6 +96,7 @@ async def lay(settings: Settings) -> Ground:
         provisioner=provisioner,
         finder=finder,
         chores=chores,
+        models=Models.of(settings, Projects(registry, provisioner).settings_of),
     )
 
 

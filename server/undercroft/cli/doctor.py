@@ -11,7 +11,7 @@ from undercroft.log import configure
 if TYPE_CHECKING:
     import argparse
 
-    from undercroft.app.doctor import Finding
+    from undercroft.app.finding import Finding
     from undercroft.settings import Settings
 
 _MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "wrong": "[red]wrong[/]"}

@@ -82,12 +82,19 @@ async def run_index(args: argparse.Namespace, settings: Settings) -> int:
         raise InvalidInput(f"There is no folder {args.folder!r} to index.")
     async with open_app(settings) as app, _codebase(app, top_of(folder.resolve())) as codebase:
         done = await _index(codebase, folder, shown=not args.json and sys.stderr.isatty())
+        [before] = await codebase.status(str(done.id))
+        if before.vectors:
+            # It may take long; stopping is safe, and the next command goes on.
+            print(before.vectors, file=sys.stderr)
         await codebase.settled()
+        [done] = await codebase.status(str(done.id))
     if args.json:
         print(to_json(done).decode())
         return 0
     seconds = f" in {done.seconds:.1f} s" if done.seconds is not None else ""
     print(f"{done.name}: {done.files} files, {done.chunks} chunks{seconds}")
+    if done.vectors:
+        print(f"  {done.vectors}")
     for reason, of in (done.omitted or {}).items():
         print(f"  left out: {of['count']:>6} {reason:<10} {', '.join(of['examples'][:2])}")
     return 0
@@ -109,7 +116,7 @@ async def _codebase(app: App, root: Path) -> AsyncIterator[Codebase]:
         if app.settings.project or await (await app.projects("cli")).has_root(str(root)):
             raise
         opened = await app.open(await _made(app, root))
-    codebase = Codebase(opened.database.acting_as("cli"))
+    codebase = Codebase(opened.database.acting_as("cli"), models=app.started.models)
     try:
         yield codebase
     finally:

@@ -14,6 +14,7 @@ from undercroft.codebase.ranking import Candidate
 from undercroft.codebase.view import SQL, Filter, Mask, View
 
 if TYPE_CHECKING:
+    from undercroft.codebase.meaning import Meaning
     from undercroft.db.database import Database
 
 DEPTH = 200
@@ -28,16 +29,6 @@ ENOUGH = 0.8
 
 FILES = 40
 """Files with a telling name that are looked at even if nothing in them was found."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Meaning:
-    """The query as a vector; `model` 0: there are no vectors of the model that could make it."""
-
-    model: int = 0
-    dimension: int = 0
-    indexed_to: int = 0
-    vector: str = "[0]"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,8 @@ class Repository:
     seconds: float | None = field(default=None)
     """How long the last whole run took."""
     error: str | None = field(default=None)
+    vectors: str | None = field(default=None)
+    """What the project's embedding model is at, or why it is not; None: all is done."""
 
 
 @dataclass(frozen=True, kw_only=True)

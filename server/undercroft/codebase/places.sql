@@ -54,7 +54,7 @@ ORDER BY id;
 WITH place AS MATERIALIZED (
     SELECT k.content_id, e.embedding, e.model
     FROM codebase.chunks AS k JOIN codebase.embeddings AS e ON e.chunk_id = k.id
-    WHERE k.id = $1 ORDER BY e.model DESC LIMIT 1
+    WHERE k.id = $1 AND e.model = (SELECT answering FROM codebase.vectors)
 ), near AS MATERIALIZED (
     SELECT e.chunk_id, -(e.embedding <#> (SELECT embedding FROM place)) AS similarity
     FROM codebase.embeddings AS e

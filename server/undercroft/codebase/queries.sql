@@ -137,8 +137,8 @@ RETURNING path;
 DELETE FROM codebase.files WHERE repository_id = $1 AND path = ANY ($2::text[]);
 
 -- get_model --
--- The number of an embedding model.
-SELECT id FROM codebase.models WHERE identity = $1;
+-- The number of an embedding model, and how many numbers its vectors have.
+SELECT id, dimension FROM codebase.models WHERE identity = $1;
 
 -- add_model --
 -- An embedding model, if it is new.
@@ -207,10 +207,8 @@ DELETE FROM codebase.segments WHERE id = ANY ($1::integer[]);
 DELETE FROM codebase.postings WHERE segment_id = ANY ($1::integer[]);
 
 -- list_models --
--- Embedding models with the last chunk there can be a vector of.
-SELECT m.id, m.dimension, m.indexed_to, c.next_chunk - 1 AS last_chunk
-FROM codebase.models AS m CROSS JOIN codebase.counters AS c
-ORDER BY m.id;
+-- Embedding models with the last chunk up to which there is a vector of each.
+SELECT id, dimension, indexed_to, filled_to AS last_chunk FROM codebase.models ORDER BY id;
 
 -- set_indexed_to --
 -- An index of this model holds the chunks up to that number.

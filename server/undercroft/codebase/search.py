@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from undercroft.codebase.candidates import Candidates, Meaning
-from undercroft.codebase.embedding import builtin
+from undercroft.codebase.candidates import Candidates
+from undercroft.codebase.meaning import Meaning, meaning_of
 from undercroft.codebase.models import Found, Hit
 from undercroft.codebase.ranking import Query, Ranked, rank, read
 from undercroft.codebase.view import SQL, Filter, View, Views
@@ -17,6 +17,7 @@ from undercroft.errors import InvalidInput
 from undercroft.paging import PAGE_CHARACTERS, decode_cursor, encode_cursor, page_of
 
 if TYPE_CHECKING:
+    from undercroft.codebase.choice import Models
     from undercroft.db.database import Database
 
 MAX_QUERY = 2_000
@@ -59,15 +60,16 @@ class _Ranking:
     places: Sequence[Ranked]
     names: Mapping[str, str]
     """Of the repositories, by their ids."""
-    degraded: bool
-    """By words alone."""
+    lacking: str
+    """What the reader should know of the vectors."""
 
 
 class Searcher:
     """Searches one project's index."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, models: Models) -> None:
         self._db = db
+        self._models = models
         self._views = db.cached(Views)
 
     async def search(self, request: Request, notes: Sequence[str] = ()) -> Found:
@@ -91,7 +93,7 @@ class Searcher:
         return Found(
             items=page.items,
             next_cursor=encode_cursor([shown]) if more and shown < MAX_DEPTH else None,
-            note=_note(notes, degraded=ranking.degraded),
+            note=_note(notes, ranking.lacking),
         )
 
     async def _ranked(self, view: View, query: Query, request: Request) -> _Ranking:
@@ -109,25 +111,11 @@ class Searcher:
         limit = min(request.offset + request.limit + 1, MAX_DEPTH)
         # Here, not in a thread: it takes milliseconds, and so does the turn of another thread.
         ranked = rank(query, candidates, limit=limit, idf=lexical.idf)
-        return _Ranking(places=ranked, names=view.names, degraded=not meaning.model)
+        return _Ranking(places=ranked, names=view.names, lacking=meaning.note)
 
     async def _alike(self, find: Candidates, text: str) -> tuple[Meaning, list[int]]:
-        meaning = await self._meaning(text)
+        meaning = await meaning_of(self._db, self._models, text)
         return meaning, await find.dense(meaning)
-
-    async def _meaning(self, text: str) -> Meaning:
-        model = self._views.model or await asyncio.to_thread(builtin)
-        self._views.model = model
-        known = await self._db.fetch_row(SQL.get_model, model.identity)
-        if known is None:
-            return Meaning()
-        vector = model.encode([text])[0]
-        return Meaning(
-            model=known["id"],
-            dimension=known["dimension"],
-            indexed_to=known["indexed_to"],
-            vector=f"[{','.join(f'{value:.5f}' for value in vector.tolist())}]",
-        )
 
     async def _hits(self, ranking: _Ranking, request: Request) -> list[Hit]:
         ranked = ranking.places[request.offset :][: request.limit]
@@ -184,8 +172,6 @@ def _widened(around: Sequence[str], first: int, last: int) -> str:
     return "\n".join(lines)
 
 
-def _note(notes: Sequence[str], *, degraded: bool) -> str | None:
-    told = (
-        [*notes, "Searched by words alone: the vectors are not there yet."] if degraded else notes
-    )
+def _note(notes: Sequence[str], lacking: str) -> str | None:
+    told = [*notes, lacking] if lacking else notes
     return " ".join(told) or None

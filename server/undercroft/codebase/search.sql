@@ -22,10 +22,6 @@ WHERE (cardinality($1::uuid[]) = 0 OR f.repository_id = ANY ($1))
 -- Which chunks have these terms.
 SELECT term, segment_id, postings FROM codebase.postings WHERE term = ANY ($1::text[]);
 
--- get_model --
--- The model of that identity, if there are vectors of it, and up to where a graph holds them.
-SELECT id, dimension, indexed_to FROM codebase.models WHERE identity = $1;
-
 -- find_nearest_among --
 -- Of runs of chunks, given by first chunks and lengths, those whose vectors are the most alike.
 SELECT e.chunk_id, -(e.embedding <#> (SELECT $1::text::halfvec)) AS similarity

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
+from undercroft.codebase.choice import Models
 from undercroft.codebase.models import Found, Hit, Place, Repository, SymbolPlace
 from undercroft.codebase.roots import Roots
 from undercroft.errors import InvalidInput, NotFound
@@ -38,9 +39,12 @@ ANY_FOLDER = Roots()
 class Codebase:
     """The code of one project."""
 
-    def __init__(self, db: Database, roots: Roots = ANY_FOLDER) -> None:
+    def __init__(
+        self, db: Database, roots: Roots = ANY_FOLDER, models: Models | None = None
+    ) -> None:
         self._db = db
         self._roots = roots
+        self._models = models or Models()
 
     @property
     def indexer(self) -> Indexer:
@@ -48,7 +52,7 @@ class Codebase:
         # Loaded on first use: numpy and what reads code cost nothing to those who never search.
         from undercroft.codebase.indexing.indexer import Indexer  # noqa: PLC0415
 
-        return Indexer(self._db.outside())
+        return Indexer(self._db.outside(), self._models)
 
     async def index(
         self, path: Path, name: str = "", wait: float = 0.0, progress: Progress = silent
@@ -76,10 +80,12 @@ class Codebase:
 
     async def status(self, repository: str = "") -> list[Repository]:
         """Where the index of each repository stands, or of the one that is named."""
-        every = await self.indexer.list()
-        if not repository:
-            return [_repository(one) for one in every]
-        return [_repository(one) for one in _named(every, repository)]
+        indexer = self.indexer
+        indexer.keep_vectors()
+        every = await indexer.list()
+        vectors = await indexer.vectors() if every else None
+        chosen = _named(every, repository) if repository else every
+        return [_repository(one, vectors) for one in chosen]
 
     async def repositories(self) -> list[Repository]:
         """Every repository, without what was left out of it."""
@@ -133,7 +139,8 @@ class Codebase:
             characters=max_tokens * TOKEN,
             cursor=cursor,
         )
-        return await Searcher(self._db).search(request, notes)
+        self.indexer.keep_vectors()
+        return await Searcher(self._db, self._models).search(request, notes)
 
     async def symbol(
         self,
@@ -232,7 +239,7 @@ def _ids(chosen: Sequence[Standing], names: Sequence[str]) -> list[UUID]:
     return [one.id for one in chosen] if names else []
 
 
-def _repository(of: RepositoryStatus) -> Repository:
+def _repository(of: RepositoryStatus, vectors: str | None = None) -> Repository:
     working = of.status == "in_progress" and not of.interrupted
     return Repository(
         id=of.id,
@@ -247,4 +254,5 @@ def _repository(of: RepositoryStatus) -> Repository:
         indexed_at=of.last_indexed_at,
         seconds=of.duration_seconds,
         error=of.error or None,
+        vectors=vectors,
     )

@@ -19,7 +19,6 @@ from undercroft.db.queries import load_queries
 from undercroft.errors import Unavailable
 
 if TYPE_CHECKING:
-    from undercroft.codebase.embedding import StaticModel
     from undercroft.db.database import Database
 
 T = TypeVar("T")
@@ -172,8 +171,6 @@ class Views:
     """The latest state that was read; a search that is under way keeps the one it began with."""
 
     latest: View = field(default_factory=View)
-    model: StaticModel | None = None
-    """What makes a vector of a query, once it is loaded."""
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def current(self, db: Database) -> View:

@@ -12,6 +12,10 @@ SELECT name, database_name, state, description, root_path, settings::text AS set
 FROM public.projects
 WHERE name = $1;
 
+-- get_settings --
+-- The settings of the project that has a database.
+SELECT settings::text FROM public.projects WHERE database_name = $1;
+
 -- list_projects --
 -- Projects in a state (empty: all but archived ones) after a name, in order of names.
 SELECT name, database_name, state, description, root_path, settings::text AS settings,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from undercroft.db.queries import load_queries
 from undercroft.errors import Conflict, InvalidInput, NotFound
@@ -107,6 +107,11 @@ class Projects:
         """All projects in a state, whatever their number."""
         rows = await self._db.fetch(SQL.list_projects, "", state, 2**31)
         return [Project.from_row(row) for row in rows]
+
+    async def settings_of(self, database: str) -> Mapping[str, Any]:
+        """The settings of the project that has this database; none where there is none."""
+        text = await self._db.fetch_value(SQL.get_settings, database)
+        return dict(from_json(text)) if text else {}
 
     async def names(self, prefix: str) -> list[str]:
         """Names that begin so, at most 100."""

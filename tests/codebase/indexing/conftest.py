@@ -123,7 +123,7 @@ class Bench:
     sound: Callable[[], Awaitable[None]]
 
     def indexer(self, **sizes: int) -> Indexer:
-        return Indexer(self.db, **sizes)
+        return Indexer(self.db, None, **sizes)
 
 
 @pytest.fixture

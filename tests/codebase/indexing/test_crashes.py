@@ -48,7 +48,7 @@ class Gate:
 async def server(bench: Bench, **sizes: int) -> AsyncIterator[Indexer]:
     """An indexer of a server of its own."""
     async with open_app(bench.settings) as app:
-        indexer = Indexer((await app.open(bench.project)).database, **sizes)
+        indexer = Indexer((await app.open(bench.project)).database, None, **sizes)
         yield indexer
         await indexer.end()
 

@@ -20,6 +20,7 @@ from undercroft.app import open_app
 from undercroft.codebase.indexing import labor
 from undercroft.codebase.indexing.indexer import Indexer
 from undercroft.log import configure
+from undercroft.offers import BUILTIN, EmbeddingOffer
 from undercroft.settings import Settings
 
 STATEMENTS = ("execute", "fetch", "fetchrow", "fetchval", "copy_to_table")
@@ -49,7 +50,8 @@ def kill_at(number: int) -> None:
 
 async def work(settings: Settings, order: dict[str, Any], number: int) -> None:
     async with open_app(settings) as app:
-        indexer = Indexer((await app.open(order["project"])).database, batch_files=4)
+        opened = await app.open(order["project"])
+        indexer = Indexer(opened.database, app.started.models, batch_files=4)
         kill_at(number)
         await indexer.index(Path(order["root"]))
         await indexer.settled()
@@ -78,6 +80,8 @@ if __name__ == "__main__":
         home=Path(given["home"]),
         database_url=given["database_url"],
         registry_database=given["registry"],
+        embedding_models=tuple(EmbeddingOffer(**offer) for offer in given.get("offers", ())),
+        embedding=given.get("embedding", BUILTIN),
     )
     labor.Labor()
     for number in given["numbers"]:

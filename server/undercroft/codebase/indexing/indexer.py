@@ -13,6 +13,8 @@ from uuid import UUID
 import structlog
 from pydantic_core import to_json
 
+from undercroft.codebase.choice import Models
+from undercroft.codebase.indexing.embedding import tell
 from undercroft.codebase.indexing.hands import Hand, Thread, Worker
 from undercroft.codebase.indexing.lease import Cancelled, Lease, LeaseLost
 from undercroft.codebase.indexing.models import Freshness, RepositoryStatus, RunReport, Standing
@@ -46,9 +48,15 @@ class Indexer:
     """Indexing for one project; the sizes are for tests."""
 
     def __init__(
-        self, db: Database, *, few_files: int = FEW_FILES, batch_files: int = BATCH_FILES
+        self,
+        db: Database,
+        models: Models | None = None,
+        *,
+        few_files: int = FEW_FILES,
+        batch_files: int = BATCH_FILES,
     ) -> None:
         self._db = db
+        self._models = models or Models()
         self._shop = db.cached(Workshop)
         self._few_files = few_files
         self._batch_files = batch_files
@@ -142,7 +150,7 @@ class Indexer:
             db=self._db,
             lease=lease,
             root=root,
-            model=await self._shop.model(self._db) if todo.changed else 0,
+            model=await self._shop.model(self._db, self._models) if todo.changed else 0,
             begin=self._thread if few else Worker.start,
             hands=1 if few else WORKERS,
             progress=lambda *told: self._tell(lease.repository, *told),
@@ -173,7 +181,9 @@ class Indexer:
         if done is None:
             raise LeaseLost
         if todo.removed or todo.changed:
-            self._shop.tidy(self._db)
+            self._shop.tidy(self._db, self._models)
+        else:
+            self._shop.embedding.begin(self._db, self._models)
         return RunReport(
             repository=repository,
             files=totals["files"],
@@ -267,8 +277,16 @@ class Indexer:
         if running := self._shop.runs.get(repository):
             running.task.cancel()
         removed = bool(await self._db.execute(SQL.delete_repository, repository))
-        self._shop.tidy(self._db)
+        self._shop.tidy(self._db, self._models)
         return removed
+
+    async def vectors(self) -> str | None:
+        """Where the project's vectors stand, if there is anything to say."""
+        return await tell(self._db, self._models)
+
+    def keep_vectors(self) -> None:
+        """See to it, in the background, that the vectors are those of the chosen model."""
+        self._shop.embedding.look_after(self._db, self._models)
 
     async def settled(self) -> None:
         """Wait until nothing goes on in the background."""

@@ -120,13 +120,14 @@ class Labor:
         with self._stage("terms"):
             segment = postings.build([f"{c.scope} {c.symbol}\n{c.text}" for c in chunks])
         with self._stage("embed"):
-            vectors = self._vectors(chunks)
+            # Without a number the vectors are another model's, and follow later.
+            vectors = self._vectors(chunks if model else ())
         with self._stage("encode"):
             rows = {
                 "contents": binary.pack(_contents(new)),
                 "chunks": binary.pack(_chunks(new)),
                 "symbols": binary.pack(_symbols(new)),
-                "embeddings": binary.vectors(np.arange(len(chunks)), model, vectors),
+                "embeddings": binary.vectors(np.arange(len(vectors)), model, vectors),
                 "postings": binary.pack(binary.postings(sorted(segment.postings.items()))),
             }
         return Batch(

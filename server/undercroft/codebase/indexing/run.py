@@ -184,7 +184,7 @@ class Run:
             return
         began = time.perf_counter()
         try:
-            missing = set(await store(self.db, self.lease, batch))
+            missing = set(await store(self.db, self.lease, batch, self.model))
             self.stored_chunks += batch.chunks
         except Overtaken:
             missing = {file.path for file in files}

@@ -10,7 +10,7 @@ from undercroft.codebase import words
 from undercroft.codebase.indexing import binary
 from undercroft.codebase.indexing.batch import Batch, Seen
 from undercroft.codebase.indexing.reading import stored_path
-from undercroft.codebase.indexing.sql import SQL
+from undercroft.codebase.indexing.sql import SQL, VECTORS
 
 if TYPE_CHECKING:
     from undercroft.codebase.indexing.lease import Lease
@@ -36,8 +36,10 @@ class Overtaken(Exception):
     """Another process has stored one of the contents since they were asked for."""
 
 
-async def store(db: Database, lease: Lease, batch: Batch) -> list[str]:
+async def store(db: Database, lease: Lease, batch: Batch, model: int = 0) -> list[str]:
     """Store a batch; paths of files whose content is not there and has to be read again.
+
+    `model`: the number of the model that its vectors are of.
 
     Raises:
         Overtaken: Nothing was stored; the batch is to be read again.
@@ -48,7 +50,7 @@ async def store(db: Database, lease: Lease, batch: Batch) -> list[str]:
         # Even for files alone: what they hold must not be tidied away meanwhile.
         first = await _numbers(bound, batch)
         if batch.hashes:
-            await _add(bound, batch, first)
+            await _add(bound, batch, first, model)
         kept = await _put(bound, lease.repository, [file for file in batch.files if _there(file)])
         gone = [stored_path(file.path) for file in batch.files if not _there(file)]
         if gone:
@@ -71,7 +73,7 @@ async def _numbers(db: Database, batch: Batch) -> Mapping[str, int]:
     return {key: first[key] for key in ("content", "chunk", "segment")}
 
 
-async def _add(db: Database, batch: Batch, first: Mapping[str, int]) -> None:
+async def _add(db: Database, batch: Batch, first: Mapping[str, int], model: int) -> None:
     """Contents and all that follows from them."""
     if await db.fetch(SQL.find_hashes, batch.hashes):
         raise Overtaken
@@ -91,6 +93,8 @@ async def _add(db: Database, batch: Batch, first: Mapping[str, int]) -> None:
             SQL.add_segment,
             *(segment, chunk, batch.chunks, batch.chunks, batch.total, batch.lengths),
         )
+    if batch.rows["embeddings"]:
+        await db.execute(VECTORS.follow_up, model, chunk - 1, chunk + batch.chunks - 1)
 
 
 async def _put(db: Database, repository: UUID, files: Sequence[Seen]) -> set[str]:

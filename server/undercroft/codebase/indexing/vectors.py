@@ -44,8 +44,12 @@ MEMORY = (64, 2_048)
 
 
 async def keep_index(db: Database) -> None:
-    """Build an index for each model that has grown enough; at most one process at a time does."""
-    if not any(map(_wanted, await db.fetch(SQL.list_models))):
+    """Build an index for each model that has grown enough, and drop what nobody asks any more.
+
+    At most one process at a time does.
+    """
+    grown = any(map(_wanted, await db.fetch(SQL.list_models)))
+    if not grown and not await db.fetch(SQL.list_vector_indexes):
         return
     async with db.session(PATIENCE) as session:
         if session.behind_pooler:

@@ -11,11 +11,13 @@ from uuid import UUID
 
 import structlog
 
+from undercroft.codebase.indexing.embedding import Embedding
 from undercroft.codebase.indexing.looks import Looks
-from undercroft.codebase.indexing.sql import SQL
+from undercroft.codebase.indexing.sql import SQL, VECTORS
 from undercroft.errors import UndercroftError
 
 if TYPE_CHECKING:
+    from undercroft.codebase.choice import Models
     from undercroft.codebase.indexing.labor import Labor
     from undercroft.codebase.indexing.models import RunReport
     from undercroft.codebase.indexing.planning import Look
@@ -45,6 +47,7 @@ class Workshop:
     runs: dict[UUID, Running] = field(default_factory=dict)
     models: dict[str, int] = field(default_factory=dict)
     looks: dict[UUID, Looks] = field(default_factory=dict)
+    embedding: Embedding = field(default_factory=Embedding)
     _tidying: asyncio.Task[None] | None = None
     _tidy_again: bool = False
     _labor: Labor | None = None
@@ -63,22 +66,32 @@ class Workshop:
                 self._labor = Labor()
             return self._labor
 
-    async def model(self, db: Database) -> int:
-        """The number of the built-in model in this database."""
+    async def model(self, db: Database, models: Models) -> int:
+        """The number of the built-in model where new chunks get its vectors at once; else 0.
+
+        They do where it is wanted, and where it still answers: it costs next to nothing.
+        """
         model = (await asyncio.to_thread(self.labor)).model
+        chosen = (await models.chosen(db.name)).model
+        wanted = chosen is not None and chosen.here
+        answering = await db.fetch_row(VECTORS.get_answering)
+        if not wanted and (answering is None or answering["identity"] != model.identity):
+            return 0
         if model.identity not in self.models:
             await db.execute(SQL.add_model, model.identity, model.dimension)
             self.models[model.identity] = await db.fetch_value(SQL.get_model, model.identity)
+        if answering is None:
+            await db.execute(VECTORS.answer_first, self.models[model.identity])
         return self.models[model.identity]
 
-    def tidy(self, db: Database) -> None:
-        """Remove what nothing holds any more, and index what has come, soon."""
+    def tidy(self, db: Database, models: Models) -> None:
+        """Remove what nothing holds any more, then look after the vectors, soon."""
         if self._tidying is None or self._tidying.done():
-            self._tidying = asyncio.get_running_loop().create_task(self._tidy(db))
+            self._tidying = asyncio.get_running_loop().create_task(self._tidy(db, models))
         else:
             self._tidy_again = True
 
-    async def _tidy(self, db: Database) -> None:
+    async def _tidy(self, db: Database, models: Models) -> None:
         from undercroft.codebase.indexing.tidying import tidy  # noqa: PLC0415 - on first use
         from undercroft.codebase.indexing.vectors import keep_index  # noqa: PLC0415
 
@@ -91,19 +104,24 @@ class Workshop:
             except UndercroftError as error:
                 log.info("index_not_tidied", database=db.name, error=error.code)
             again = self._tidy_again
+        self.embedding.begin(db, models)
 
     async def settled(self) -> None:
-        """Wait for all that goes on in the background."""
-        while self.runs or (self._tidying is not None and not self._tidying.done()):
-            tasks: list[asyncio.Task[Any]] = [running.task for running in self.runs.values()]
-            tasks += [self._tidying] if self._tidying is not None else []
+        """Wait for all that goes on in the background, but not for a model that is away."""
+        while tasks := self._tasks:
             await asyncio.wait(tasks)
             await asyncio.sleep(0)
 
+    @property
+    def _tasks(self) -> list[asyncio.Task[Any]]:
+        tasks = [running.task for running in self.runs.values()]
+        further = (self._tidying, self.embedding.task)
+        return tasks + [task for task in further if task is not None and not task.done()]
+
     async def end(self) -> None:
         """Stop every run; each gives its lease back."""
-        tasks: list[asyncio.Task[Any]] = [running.task for running in self.runs.values()]
-        tasks += [self._tidying] if self._tidying is not None else []
+        self.embedding.stop()
+        tasks = self._tasks
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
