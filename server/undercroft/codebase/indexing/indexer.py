@@ -171,7 +171,7 @@ class Indexer:
             )
         if done is None:
             raise LeaseLost
-        if todo.removed or todo.changed:
+        if todo.removed or todo.changed or not self._shop.tidied:
             self._shop.tidy(self._db)
         return RunReport(
             repository=repository,

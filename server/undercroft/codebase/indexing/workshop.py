@@ -70,6 +70,8 @@ class Workshop:
     runs: dict[UUID, Running] = field(default_factory=dict)
     models: dict[str, int] = field(default_factory=dict)
     looks: dict[UUID, Looks] = field(default_factory=dict)
+    tidied: bool = False
+    """This process has looked after the database: one that was killed may have left something."""
     _tidying: asyncio.Task[None] | None = None
     _tidy_again: bool = False
     _labor: Labor | None = None
@@ -98,6 +100,7 @@ class Workshop:
 
     def tidy(self, db: Database) -> None:
         """Remove what nothing holds any more, and index what has come, soon."""
+        self.tidied = True
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.get_running_loop().create_task(self._tidy(db))
         else:
