@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import re
 import threading
@@ -70,7 +69,7 @@ class Journey:
                 await self._index(tree, label)
                 self.slowest = max(self.slowest, time.monotonic() - began)
             self.swaps += swaps[0]
-            if os.path.lexists(tree.marker):
+            if tree.marker.exists():
                 self.ran.append(label)
         finally:
             await asyncio.to_thread(tree.end)
@@ -153,7 +152,7 @@ def swapping(tree: Tree) -> Iterator[list[int]]:
 
 
 async def torture(effort: Effort) -> AsyncIterator[Invariant]:
-    """Nothing from outside a root is stored, nothing runs, nothing hangs, nothing is left unsaid."""
+    """Nothing from outside is stored, nothing runs, nothing hangs, nothing is left unsaid."""
     count = effort.count(300, quick=24)
     async with scratch(effort.fault) as place, nursery(place) as born:
         await place.configure(fsync="off")

@@ -28,7 +28,7 @@ PATIENCE = 60.0
 SLACK = 3.0
 """A search walks before it takes the lease, so its run may begin that much after its walk."""
 
-KINDS = "server server all server workers server postgres server all server".split()
+KINDS = ("server", "server", "all", "server", "workers", "server", "postgres", "server", "all")
 """What is killed, in turn."""
 
 
@@ -182,12 +182,17 @@ async def overtake(killer: Killer) -> str:
     async with asyncio.timeout(PATIENCE):
         await heir.ended
     sleeper.signal(signal.SIGCONT)
-    said = len(sleeper.said)
-    async with asyncio.timeout(PATIENCE):
-        while len(sleeper.said) == said:
-            await asyncio.sleep(0.02)
+    await _heard(sleeper)
     await sleeper.kill()
     return "overtaken"
+
+
+async def _heard(one: Indexing) -> None:
+    """Wait for what it says next."""
+    said = len(one.said)
+    async with asyncio.timeout(PATIENCE):
+        while len(one.said) == said:  # noqa: ASYNC110 - a line comes from another process
+            await asyncio.sleep(0.02)
 
 
 async def _asleep(killer: Killer, sleeper: Indexing) -> bool:

@@ -1,8 +1,8 @@
 """`python -m tortures.nursery HOME FAULT`: forks servers that index, so that a death costs little.
 
-Everything is loaded once. Each line of JSON that comes in starts a process; lines of JSON go out:
-`{"pid", "began"}` for each start, `{"pid", "end"}` for each death, and what the processes say. FAULT
-may be "".
+Everything is loaded once. Each line of JSON that comes in starts a process. What goes out are
+lines for each start (`{"pid", "began"}`) and each death (`{"pid", "end"}`), and what the processes
+say. FAULT may be "".
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ async def faults(connection: Any) -> list[str]:
     """What does not hold although it should at any moment."""
     found = []
     for query in SOUND:
-        for row in await connection.fetch(query.text):
-            found.append(f"{query.name.replace('_', ' ')} {row['fault']}")
+        name = query.name.replace("_", " ")
+        found += [f"{name} {row['fault']}" for row in await connection.fetch(query.text)]
     return found
 
 

@@ -18,10 +18,11 @@ LETTERS = "bcdfghjklmnpqrtvwxz"
 """Without vowels: no word of them is stemmed, or met by chance."""
 
 NOUNS = (
-    "ledger invoice account tenant batch queue lease token session cursor widget report router "
-    "schema packet region shard bucket metric window trigger budget voucher parcel depot"
-).split()
-VERBS = "reconcile load store merge split validate refresh archive schedule collect rotate".split()
+    *("ledger", "invoice", "account", "tenant", "batch", "queue", "lease", "token", "session"),
+    *("cursor", "widget", "report", "router", "schema", "packet", "region", "shard", "bucket"),
+    *("metric", "window", "trigger", "budget", "voucher", "parcel", "depot"),
+)
+VERBS = ("reconcile", "load", "store", "merge", "split", "validate", "refresh", "archive", "rotate")
 
 PYTHON = '''"""The {noun} of each {other}: {word}."""
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from undercroft.codebase import lexical, words
 from undercroft.codebase.indexing import binary, postings, tidying
-from undercroft.codebase.indexing.sql import SQL
 from undercroft.codebase.indexing.indexer import Indexer
+from undercroft.codebase.indexing.sql import SQL
 
 if TYPE_CHECKING:
     from .conftest import Bench

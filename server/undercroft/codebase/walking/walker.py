@@ -89,8 +89,9 @@ class Walker:
 
     def _say_why_nothing(self) -> None:
         """What git ignores does not count, unless that is all there is."""
-        if set(os.listdir(self._ladder.enter(""))) - REPOSITORY_FOLDERS:
-            self._omissions.add("ignored", "./")
+        with os.scandir(self._ladder.enter("")) as entries:
+            if any(entry.name not in REPOSITORY_FOLDERS for entry in entries):
+                self._omissions.add("ignored", "./")
 
     def _full(self) -> bool:
         return len(self._files) > self._max_files or self._entries_left < 0
