@@ -7,11 +7,14 @@ from base64 import b64decode
 from binascii import Error
 from collections.abc import Iterator
 
-from undercroft.codebase.doubt import noisy, plausible, plausible_in_address, scattered
+from undercroft.codebase.doubt import noisy, opaque, plausible, plausible_in_address, scattered
 
 Place = tuple[int, int, str]
 
-_NEEDLES = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"_pat")
+_NEEDLES = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"_pat", b"auth")
+_VAGUE = frozenset((b"_pat", b"auth"))
+"""Parts of names that may mean something else, as a `key` may: the value has to speak for itself."""
+
 _BEFORE_KEY = re.compile(
     rb"(?:api|access|secret|priv(?:ate)?|encrypt(?:ion)?|sign(?:ing)?|auth|account|master|shared|storage|"
     rb"subscription|licen[sc]e|deploy|app(?:lication)?|client|admin|hmac|jwt|session|integration|service|"
@@ -28,7 +31,8 @@ _HARMLESS_AFTER = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNED = re.compile(
-    rb"""(?:passw(?:or)?d|passphrase|passcode|pass|pwd|secret|token|key|credential|_pat(?![a-z]))s?
+    rb"""(?:passw(?:or)?d|passphrase|passcode|pass|pwd|secret|token|key|credential|_pat(?![a-z])
+      |auth(?![a-z]))s?
     (?P<rest>[\w-]{0,30}+)
     (?:\\?["'`])?[\])]{0,2}
     (?:\s{0,3}:\s{0,3}[\w.<>|\[\]&' ]{1,30}?(?=\s{0,3}=))?
@@ -72,8 +76,7 @@ def assigned(data: bytes) -> Iterator[Place]:
 
 def _value(data: bytes, lower: bytes, at: int, needle: bytes) -> Iterator[Place]:
     before = lower[max(0, at - _BEFORE) : at]
-    if needle == b"key" and not _BEFORE_KEY.search(before):
-        return
+    vague = needle in _VAGUE or (needle == b"key" and not _BEFORE_KEY.search(before))
     found = _ASSIGNED.match(data, at)
     if not found or _HARMLESS_BEFORE.search(before):
         return
@@ -85,8 +88,7 @@ def _value(data: bytes, lower: bytes, at: int, needle: bytes) -> Iterator[Place]
     value = found[place]
     if not found["sign"].strip() and not _flag_or_variable(data, at):
         return
-    # Of a name in `_PAT` nobody knows whether it is a personal access token or a pattern.
-    if needle == b"_pat" and not scattered(value):
+    if vague and not (opaque(value) or (needle == b"_pat" and scattered(value))):
         return
     if noisy(value) if place == "phrase" else plausible(value, quoted=place == "quoted"):
         yield (*found.span(place), _kind(needle))
@@ -99,9 +101,13 @@ def _another_word(found: re.Match[bytes]) -> bool:
 
 
 def _kind(needle: bytes) -> str:
-    return {b"key": "api-key", b"token": "token", b"secret": "secret", b"_pat": "token"}.get(
-        needle, "password"
-    )
+    return {
+        b"key": "api-key",
+        b"token": "token",
+        b"secret": "secret",
+        b"_pat": "token",
+        b"auth": "token",
+    }.get(needle, "password")
 
 
 def _flag_or_variable(data: bytes, at: int) -> bool:

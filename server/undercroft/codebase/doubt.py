@@ -32,6 +32,7 @@ _HEXADECIMAL = re.compile(rb"[0-9a-fA-F-]{32,128}\Z")
 _LONG = 16
 _SCATTERED = 2.0
 _SCATTERED_FROM = 24
+_OPAQUE = 2.3
 _WORDLESS = 2.2
 _FEW_WORDS = 3.2
 
@@ -79,6 +80,17 @@ def noisy(value: bytes) -> bool:
 def scattered(value: bytes) -> bool:
     """Letters with digits among them here and there: no identifier of that length is so."""
     return len(value) >= _SCATTERED_FROM and value.isalnum() and len(_DIGITS.findall(value)) > 2  # noqa: PLR2004 -- as in sha256with512
+
+
+def opaque(value: bytes) -> bool:
+    """Small and capital letters and digits in turn, as no words and no digest are."""
+    core = value.translate(None, b"-_.")
+    return (
+        scattered(core)
+        and core.lower() != core != core.upper()
+        and _run(core) <= _OPAQUE
+        and varied(value)
+    )
 
 
 def _embedded(value: bytes) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from undercroft.codebase.doubt import scattered, scrambled, varied
+from undercroft.codebase.doubt import opaque, scattered, scrambled, varied
 
 Place = tuple[int, int, str]
 
@@ -76,10 +76,14 @@ _SHAPES = (
     ("twitter-token", rb"A{20,22}[A-Za-z0-9%]{60,120}"),
 )
 _UNKNOWN = re.compile(
-    rb"(?!sha\d)(?:[A-Za-z][A-Za-z0-9]{1,9}[._-]){1,3}(?:[0-9a-z]{1,6}-)?"
-    rb"(?P<tail>[A-Za-z0-9]{24,200})(?![\w+/=-])"
+    rb"(?!sha\d|MII)[A-Za-z][A-Za-z0-9]{1,9}[._-](?P<tail>[\w.-]{24,300})(?![\w+/=-])"
 )
-"""A word or two and then random letters and digits: how services write tokens by now."""
+"""A word and then random letters and digits: how services write tokens by now."""
+
+_ALONE = 36
+"""Characters of a token that stands in quotes without such a word."""
+
+_DIGITS = re.compile(rb"[0-9]+")
 
 _ALL = re.compile(b"|".join(b"(%s)" % shape for _, shape in _SHAPES))
 _BEGINS = frozenset(
@@ -93,6 +97,8 @@ _BEGINS = frozenset(
 _LONG = 58
 _BASE64 = 2_000
 _DENSE = 32
+_GROUPS = 3
+_QUOTES = frozenset((b'"', b"'", b"`"))
 _MAY_STAND_BEFORE = b"/\\"
 _MAY_BE_IN_FRONT = b".-_"
 _WELL_KNOWN_EXAMPLE = b".eyJzdWIiOiIxMjM0NTY3ODkw"
@@ -126,14 +132,18 @@ def token_at(data: bytes, begin: int, end: int) -> Place | None:
 
 def _unknown(data: bytes, begin: int, end: int) -> Place | None:
     """A token of no service that is known here."""
+    if data[begin - 1 : begin] in {b"/", b"+"} or len(_DIGITS.findall(data, begin, end)) < _GROUPS:
+        return None
     found = _UNKNOWN.match(data, begin, end)
-    if not found or not varied(found[0]) or not scattered(found["tail"]):
-        return None
+    if not found:
+        word = data[begin:end]
+        quoted = data[begin - 1 : begin] in _QUOTES and data[end : end + 1] in _QUOTES
+        alone = quoted and len(word) >= _ALONE and word[:3] != b"sha" and opaque(word)
+        return (begin, end, "token") if alone else None
     tail = found["tail"]
-    # A hexadecimal number behind a word is the digest of something.
-    if tail.lower() == tail and (len(tail) < _DENSE or not tail.strip(b"0123456789abcdef")):
-        return None
-    return begin, found.end(), "token"
+    # Small letters behind a word: a hexadecimal number would be the digest of something.
+    plain = tail.lower() == tail and len(tail) >= _DENSE and tail.strip(b"0123456789abcdef")
+    return (begin, found.end(), "token") if opaque(tail) or (plain and scattered(tail)) else None
 
 
 def _genuine(token: bytes) -> bool:
