@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tortures.frame import Effort
-from tortures.indexers import Nursery, nursery
+from tortures.indexers import Nursery, make_projects, nursery
 from tortures.invariants import Invariant, at_least, none_of
 from tortures.killing import place_of
-from tortures.one_record import ask
 from tortures.repositories import REPOSITORIES, crowd
 from tortures.scratch import scratch
 from tortures.soundness import everything, faults
@@ -156,8 +155,7 @@ async def torture(effort: Effort) -> AsyncIterator[Invariant]:
     count = effort.count(300, quick=24)
     async with scratch(effort.fault) as place, nursery(place) as born:
         await place.configure(fsync="off")
-        async with place.app() as app:
-            await ask(app, "create_project", name=PROJECT)
+        await make_projects(place, PROJECT)
         await effort.plant(place)
         dice = random.Random(3)  # noqa: S311 - a reproducible run, not a secret
         journey = Journey(base=place_of(place), nursery=born, dice=dice, slow=not effort.quick)

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from tortures.one_record import ask
 from tortures.scratch import Scratch
 
 LINE = 2**20
@@ -98,6 +99,15 @@ class Nursery:
     async def kill_all(self) -> None:
         """Kill every process with -9."""
         await asyncio.gather(*(one.kill() for one in list(self.alive.values())))
+
+
+async def make_projects(scratch: Scratch, *names: str) -> None:
+    """Projects that the servers find."""
+    async with scratch.app() as app:
+        for name in names:
+            made = await ask(app, "create_project", name=name)
+            if "code" in made:
+                raise RuntimeError(made["message"])
 
 
 @asynccontextmanager

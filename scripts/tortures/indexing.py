@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from tortures.frame import Effort
-from tortures.indexers import nursery
+from tortures.indexers import make_projects, nursery
 from tortures.invariants import Invariant, at_least, none_of
 from tortures.killing import Killer, overtake, place_of
-from tortures.one_record import ask
 from tortures.scratch import Scratch, scratch
 from tortures.soundness import INDEX, faults, stored
 from tortures.woods import Woods
@@ -31,9 +30,7 @@ async def torture(effort: Effort) -> AsyncIterator[Invariant]:
         dice = random.Random(20)  # noqa: S311 - a reproducible run, not a secret
         woods = Woods(root=root, dice=dice)
         woods.plant(effort.count(400, quick=120))
-        async with place.app() as app:
-            for name in (PROJECT, FRESH):
-                await ask(app, "create_project", name=name)
+        await make_projects(place, PROJECT, FRESH)
         killer = Killer(place=place, nursery=born, woods=woods, project=PROJECT, dice=dice)
         await effort.plant(place)
         async with place.asked(killer.database) as connection:

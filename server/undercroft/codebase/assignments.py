@@ -13,7 +13,7 @@ Place = tuple[int, int, str]
 
 _NEEDLES = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"_pat", b"auth")
 _VAGUE = frozenset((b"_pat", b"auth"))
-"""Parts of names that may mean something else, as a `key` may: the value has to speak for itself."""
+"""Parts of names that may mean something else, as a `key` may: the value speaks for itself."""
 
 _BEFORE_KEY = re.compile(
     rb"(?:api|access|secret|priv(?:ate)?|encrypt(?:ion)?|sign(?:ing)?|auth|account|master|shared|storage|"
