@@ -22,6 +22,7 @@ from benchmarks.recall import recall_of
 from undercroft.codebase.candidates import DEPTH
 from undercroft.codebase.embedding import builtin
 from undercroft.codebase.indexing.vectors import nearest
+from undercroft.codebase.meaning import SQL as VECTORS
 from undercroft.codebase.ranking import read
 from undercroft.codebase.view import SQL
 
@@ -113,7 +114,7 @@ async def figures(
     effort.tell(f"search: {room.chunks:,} chunks in {room.files:,} files")
     async with bare_connection(app, DATABASE) as connection:
         words = [row["name"] for row in await connection.fetch(code_room.SQL.list_words.text)]
-        model = await connection.fetchrow(SQL.get_model.text, builtin().identity)
+        model = await connection.fetchrow(VECTORS.get_answering.text)
         statement = nearest(model["id"], model["dimension"], model["indexed_to"], DEPTH)
         alone = Bare(connection=connection, questions=stream(words), nearest=statement)
         with served(SERVE, app.settings.home) as (client, _):

@@ -27,6 +27,9 @@ SCENARIOS = (
     "many_servers",
     "cancellations",
     "migrations",
+    "indexing",
+    "hostile_trees",
+    "secrets",
 )
 
 FAULT_PATIENCE = 300.0

@@ -42,7 +42,10 @@ def left_behind(folder: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "scenario",
-    ["crashes", "one_record", "projects", "many_projects", "many_servers", "cancellations"],
+    [
+        *("crashes", "one_record", "projects", "many_projects", "many_servers", "cancellations"),
+        *("indexing", "hostile_trees", "secrets"),
+    ],
 )
 def test_a_short_run_holds(scenario: str, tmp_path: Path) -> None:
     done = torture(scenario, "--quick", "--json", folder=tmp_path)
@@ -58,7 +61,15 @@ def test_migrations_hold_whatever_kills_them() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("fault", "scenario"), [("version", "one_record"), ("lock", "projects")])
+@pytest.mark.parametrize(
+    ("fault", "scenario"),
+    [
+        ("version", "one_record"),
+        ("lock", "projects"),
+        ("link", "hostile_trees"),
+        ("mask", "secrets"),
+    ],
+)
 def test_a_planted_fault_is_caught(fault: str, scenario: str) -> None:
     done = torture(scenario, "--quick", "--plant", fault)
     assert done.returncode == 1, done.stdout + done.stderr

@@ -7,18 +7,21 @@ from base64 import b64decode
 from binascii import Error
 from collections.abc import Iterator
 
-from undercroft.codebase.doubt import plausible, plausible_in_address
+from undercroft.codebase.doubt import noisy, opaque, plausible, plausible_in_address, scattered
 
 Place = tuple[int, int, str]
 
-_NEEDLES = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential")
+_NEEDLES = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential", b"_pat", b"auth")
+_VAGUE = frozenset((b"_pat", b"auth"))
+"""Parts of names that may mean something else, as a `key` may: the value speaks for itself."""
+
 _BEFORE_KEY = re.compile(
     rb"(?:api|access|secret|priv(?:ate)?|encrypt(?:ion)?|sign(?:ing)?|auth|account|master|shared|storage|"
     rb"subscription|licen[sc]e|deploy|app(?:lication)?|client|admin|hmac|jwt|session|integration|service|"
-    rb"cipher|aes|webhook|write|ingest|server|instrumentation|cookie|base)[_. -]?\Z"
+    rb"cipher|aes|webhook|write|ingest|server|instrumentation|cookie|base|nonce)[_. -]?\Z"
 )
 _HARMLESS_BEFORE = re.compile(
-    rb"(?:public|pub|publishable|csrf|next|page|cursor|continuation|cancel(?:lation)?)[_.-]?\Z|(?:by|com|tres|sur|en|im)\Z|::\w{0,24}\Z"
+    rb"(?:public|pub|public_?key|hash(?:ed)?|publishable|csrf|next|page|cursor|continuation|cancel(?:lation)?)[_.-]?\Z|(?:by|com|tres|sur|en|im)\Z|::\w{0,24}\Z"
 )
 _HARMLESS_AFTER = re.compile(
     rb"[_-]?(?:ur[il]|name|type|field|path|file|dir|id|ids|header|prefix|suffix|regex|pattern|label|class|length|len|"
@@ -28,21 +31,24 @@ _HARMLESS_AFTER = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNED = re.compile(
-    rb"""(?:passw(?:or)?d|passphrase|passcode|pass|pwd|secret|token|key|credential)s?
+    rb"""(?:passw(?:or)?d|passphrase|passcode|pass|pwd|secret|token|key|credential|_pat(?![a-z])
+      |auth(?![a-z]))s?
     (?P<rest>[\w-]{0,30}+)
     (?:\\?["'`])?[\])]{0,2}
     (?:\s{0,3}:\s{0,3}[\w.<>|\[\]&' ]{1,30}?(?=\s{0,3}=))?
     (?P<sign>[ \t]{0,20}(?:=>|:=|[!=]==?|[=:,(]|>(?=[^\s<>]{6,200}</))[ \t]{0,20}
-      |["',\s]{1,40}value(?:\\?["'])?[ \t]{0,3}[:=][ \t]{0,3} |(?:\s|["'],[ ]?["'])(?=[^\s]))
+      |["',\s]{1,40}value(?:\\?["'])?[ \t]{0,3}[:=][ \t]{0,3}
+      |(?:\s|["'],[ ]?["'])(?=[^\s]))
     (?: (?:[\w.:&\[\]]{0,30}\()?[bBrRuf@$L]{0,2}\\?(?P<quote>["'`])
-        (?P<quoted>[^"'`\s\\]{8,300})\\?(?P=quote)
-      | (?P<bare>[^\s"'`<>(){}\[\],;&|\\]{8,200})(?=[\s;,&"'<\\]|\Z) )
+        (?: (?:\w{2,12}[ ])?(?P<quoted>[^"'`\s\\]{8,2000})
+          | (?P<phrase>[^"'\n\\]{40,120}) )\\?(?P=quote)
+      | (?P<bare>[^\s"'`<>(){}\[\],;&|\\]{8,2000})(?=[\s;,&"'<\\]|\Z) )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 _HEADER = re.compile(
     rb"""(?:authorization(?:\\?["'`])?[\])]?\s{0,3}(?:=>|:=|[:=,(])\s{0,3}[bBf$]{0,2}\\?["'`]?\s?
-      (?:(?P<scheme>bearer|basic|token|apikey|api-key|digest|bot)\s{1,3})?
+      (?:(?P<scheme>(?<![a-z])[a-z][a-z-]{2,15})\s{1,3})?
       | bearer[:\s]\s{0,3})(?P<value>[\w.~+/=-]{8,2000})""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -70,8 +76,7 @@ def assigned(data: bytes) -> Iterator[Place]:
 
 def _value(data: bytes, lower: bytes, at: int, needle: bytes) -> Iterator[Place]:
     before = lower[max(0, at - _BEFORE) : at]
-    if needle == b"key" and not _BEFORE_KEY.search(before):
-        return
+    vague = needle in _VAGUE or (needle == b"key" and not _BEFORE_KEY.search(before))
     found = _ASSIGNED.match(data, at)
     if not found or _HARMLESS_BEFORE.search(before):
         return
@@ -79,12 +84,14 @@ def _value(data: bytes, lower: bytes, at: int, needle: bytes) -> Iterator[Place]
     # "passed", "tokenizer" and "keyboard" are other words; "passwordHash" and "TOKEN_A" are not.
     if _HARMLESS_AFTER.match(rest) or (_another_word(found)):
         return
-    quoted = found["quoted"] is not None
-    value = found["quoted"] if quoted else found["bare"]
+    place = "quoted" if found["quoted"] else "phrase" if found["phrase"] else "bare"
+    value = found[place]
     if not found["sign"].strip() and not _flag_or_variable(data, at):
         return
-    if plausible(value, quoted=quoted):
-        yield (*found.span("quoted" if quoted else "bare"), _kind(needle))
+    if vague and not (opaque(value) or (needle == b"_pat" and scattered(value))):
+        return
+    if noisy(value) if place == "phrase" else plausible(value, quoted=place == "quoted"):
+        yield (*found.span(place), _kind(needle))
 
 
 def _another_word(found: re.Match[bytes]) -> bool:
@@ -94,7 +101,13 @@ def _another_word(found: re.Match[bytes]) -> bool:
 
 
 def _kind(needle: bytes) -> str:
-    return {b"key": "api-key", b"token": "token", b"secret": "secret"}.get(needle, "password")
+    return {
+        b"key": "api-key",
+        b"token": "token",
+        b"secret": "secret",
+        b"_pat": "token",
+        b"auth": "token",
+    }.get(needle, "password")
 
 
 def _flag_or_variable(data: bytes, at: int) -> bool:

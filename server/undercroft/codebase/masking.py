@@ -34,7 +34,10 @@ _BODY = re.compile(rb"[A-Za-z0-9+/=]{4,20000}")
 _ADDRESS = re.compile(
     rb"://[^\s:/@\"'`<>{}\\]{0,80}:(?P<password>[^\s/\"'`<>\\]{1,200})@(?=[\w\[$%{<.-])"
 )
-_LOGIN = re.compile(rb"(?:-u|--user)[ =][\"']?[^\s:\"']{1,64}:(?P<password>[^\s\"']{4,100})")
+_LOGIN = re.compile(
+    rb"(?:(?:-u|--user)[ =][\"']?[^\s:\"']{1,64}:|sshpass -p[ ]?[\"']?)"
+    rb"(?P<password>[^\s\"']{4,100})"
+)
 
 
 class Masked(NamedTuple):
@@ -115,11 +118,11 @@ def _tokens(data: bytes) -> Iterator[Secret]:
 
 
 def _addresses(data: bytes) -> Iterator[Secret]:
-    """Passwords in connection strings, and on the command line of curl."""
+    """Passwords in connection strings, and on command lines."""
     if b"://" in data and b"@" in data:
         for at in _places(data, b"://"):
             yield from _password(_ADDRESS.match(data, at))
-    for needle in (b"-u ", b"--user"):
+    for needle in (b"-u ", b"--user", b"sshpass"):
         for at in _places(data, needle):
             yield from _password(_LOGIN.match(data, at))
 

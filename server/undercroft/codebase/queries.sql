@@ -68,11 +68,12 @@ WHERE id = $1 AND epoch = $2
 RETURNING generation;
 
 -- end_run --
--- A run ends before it is through; what it has stored stays.
+-- A run ends before it is through; what it has stored stays. One that has finished stays so: its
+-- holder may not have heard of it when the connection broke.
 UPDATE codebase.repositories
 SET indexing_status = $3, error = $4, stage = '', lease_until = NULL, holder = '',
     updated_at = clock_timestamp()
-WHERE id = $1 AND epoch = $2;
+WHERE id = $1 AND epoch = $2 AND lease_until IS NOT NULL;
 
 -- request_cancel --
 -- Ask whoever is at work on a repository to stop.
@@ -185,8 +186,8 @@ FROM codebase.segments AS s
 ORDER BY s.first_chunk;
 
 -- list_live --
--- The chunks of a range that are still there.
-SELECT id FROM codebase.chunks WHERE id >= $1 AND id < $2;
+-- The chunks of a range that are still there, in order.
+SELECT id FROM codebase.chunks WHERE id >= $1 AND id < $2 ORDER BY id;
 
 -- read_segments --
 -- Segments with the number of terms in each chunk.

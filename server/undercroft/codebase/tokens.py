@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from undercroft.codebase.doubt import scrambled, varied
+from undercroft.codebase.doubt import opaque, scattered, scrambled, varied
 
 Place = tuple[int, int, str]
 
@@ -52,7 +52,7 @@ _SHAPES = (
     ("replicate-token", rb"r8_[A-Za-z0-9]{37,40}"),
     ("perplexity-key", rb"pplx-[a-zA-Z0-9]{40,60}"),
     ("xai-key", rb"xai-[A-Za-z0-9]{60,100}"),
-    ("sentry-token", rb"sntry[su]_[\w-]{40,300}"),
+    ("sentry-token", rb"sntry[su]_[\w+/=-]{40,300}"),
     ("supabase-token", rb"sb(?:p|_secret)_[\w-]{24,60}"),
     ("tailscale-key", rb"tskey-[a-z]{3,10}-[\w-]{20,80}"),
     ("netlify-token", rb"nf[pcu]_[A-Za-z0-9]{36,40}"),
@@ -67,16 +67,38 @@ _SHAPES = (
     ("mapbox-token", rb"sk\.ey[JI][\w-]{20,300}\.[\w-]{20,60}"),
     ("heroku-key", rb"HRKU-[\w-]{36,80}"),
     ("buildkite-token", rb"bk(?:ua|at|ct)_[a-f0-9]{40,80}"),
+    ("adafruit-key", rb"aio_[A-Za-z0-9]{28}"),
+    ("aws-session-token", rb"(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[A-Za-z0-9+/=]{80,2000}"),
+    ("dropbox-token", rb"sl\.(?:u\.)?[\w-]{60,1200}"),
+    ("facebook-token", rb"EAA[A-Za-z0-9]{60,300}"),
+    ("fly-token", rb"fm[12][ar]?_[A-Za-z0-9+/=]{60,2000}"),
+    ("hubspot-token", rb"pat-(?:na|eu)\d-[a-f0-9]{8}(?:-[a-f0-9]{4}){3}-[a-f0-9]{12}"),
+    ("twitter-token", rb"A{20,22}[A-Za-z0-9%]{60,120}"),
 )
+_UNKNOWN = re.compile(
+    rb"(?!sha\d|MII)[A-Za-z][A-Za-z0-9]{1,9}[._-](?P<tail>[\w.-]{24,300})(?![\w+/=-])"
+)
+"""A word and then random letters and digits: how services write tokens by now."""
+
+_ALONE = 36
+"""Characters of a token that stands in quotes without such a word."""
+
+_DIGITS = re.compile(rb"[0-9]+")
+
 _ALL = re.compile(b"|".join(b"(%s)" % shape for _, shape in _SHAPES))
 _BEGINS = frozenset(
     b"AK AS AB AC gh gi gl GR xo xa sk rk wh AI GO ya np py ey SG SK ke hf do sh sq "
     b"EA li da hv AG ru "
-    b"PM NR fi nt se ps dp dc AT AA gs r8 pp xa sn sb ts nf pu sg CL pa CF CC HR bk".split()
+    b"PM NR fi nt se ps dp dc AT AA gs r8 pp xa sn sb ts nf pu sg CL pa CF CC HR bk "
+    b"ai IQ Fw sl fm".split()
 )
 """The first two characters of all shapes, but of those that are longer than `_LONG`."""
 
 _LONG = 58
+_BASE64 = 2_000
+_DENSE = 32
+_GROUPS = 3
+_QUOTES = frozenset((b'"', b"'", b"`"))
 _MAY_STAND_BEFORE = b"/\\"
 _MAY_BE_IN_FRONT = b".-_"
 _WELL_KNOWN_EXAMPLE = b".eyJzdWIiOiIxMjM0NTY3ODkw"
@@ -88,6 +110,7 @@ def token_at(data: bytes, begin: int, end: int) -> Place | None:
     if (
         data[begin : begin + 2] not in _BEGINS
         and end - begin < _LONG
+        and not _UNKNOWN.match(data, begin, end)
         and data[begin] not in _MAY_BE_IN_FRONT
         and data[begin - 1] not in _MAY_STAND_BEFORE
     ):
@@ -98,12 +121,29 @@ def token_at(data: bytes, begin: int, end: int) -> Place | None:
         begin += 1
     if data[begin - 1 : begin] == b"\\" and data[begin : begin + 1] in {b"n", b"t", b"r"}:
         begin += 1
-    found = _ALL.match(data, begin, end)
+    # Of base64 a word is only the beginning.
+    found = _ALL.match(data, begin, end + _BASE64)
     if not found or data[found.end() : found.end() + 1].isalnum():
-        return None
+        return _unknown(data, begin, end)
     if not _genuine(found[0]):
         return None
     return begin, found.end(), _SHAPES[(found.lastindex or 1) - 1][0]
+
+
+def _unknown(data: bytes, begin: int, end: int) -> Place | None:
+    """A token of no service that is known here."""
+    if data[begin - 1 : begin] in {b"/", b"+"} or len(_DIGITS.findall(data, begin, end)) < _GROUPS:
+        return None
+    found = _UNKNOWN.match(data, begin, end)
+    if not found:
+        word = data[begin:end]
+        quoted = data[begin - 1 : begin] in _QUOTES and data[end : end + 1] in _QUOTES
+        alone = quoted and len(word) >= _ALONE and word[:3] != b"sha" and opaque(word)
+        return (begin, end, "token") if alone else None
+    tail = found["tail"]
+    # Small letters behind a word: a hexadecimal number would be the digest of something.
+    plain = tail.lower() == tail and len(tail) >= _DENSE and tail.strip(b"0123456789abcdef")
+    return (begin, found.end(), "token") if opaque(tail) or (plain and scattered(tail)) else None
 
 
 def _genuine(token: bytes) -> bool:

@@ -321,3 +321,27 @@ async def test_a_worker_that_is_gone_is_told_as_crashed(tree: Path) -> None:
     with pytest.raises(Crashed):
         await worker.work(tree, [], 1, lambda _: pytest.fail("nobody asks"))
     await worker.close()
+
+
+async def test_the_next_run_tidies_what_one_that_was_killed_has_left(
+    bench: Bench, tree: Path, rewrite
+) -> None:
+    await bench.indexer().index(tree)
+    await bench.indexer().settled()
+    # As one leaves it that is killed when it has finished and not yet tidied.
+    await bench.db.execute_text("DELETE FROM codebase.files WHERE path LIKE '%module_7.py'")
+    (tree / "part1" / "module_7.py").unlink()
+    async with server(bench) as other:
+        report = await other.index(tree)
+        assert (report.changed, report.removed) == (0, 0)
+        await other.settled()
+    assert not await bench.rows("SELECT FROM codebase.chunks WHERE content LIKE '%reticulate_7(%'")
+    await bench.sound()
+
+
+async def test_a_run_that_has_finished_is_not_ended_as_failed(bench: Bench, tree: Path) -> None:
+    repository = (await bench.indexer().index(tree)).repository
+    [row] = await bench.rows("SELECT * FROM codebase.repositories")
+    lease = Lease(repository=repository, epoch=row["epoch"], rules="", generation=0)
+    await lease.end(bench.db, "failed", "The connection broke.")
+    assert (await bench.indexer().status(repository)).status == "completed"

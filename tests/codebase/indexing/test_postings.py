@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from undercroft.codebase import lexical, words
 from undercroft.codebase.indexing import binary, postings, tidying
 from undercroft.codebase.indexing.indexer import Indexer
+from undercroft.codebase.indexing.sql import SQL
 
 if TYPE_CHECKING:
     from .conftest import Bench
@@ -109,3 +110,36 @@ async def test_a_segment_that_is_mostly_dead_is_written_anew(
     assert not await rows("SELECT FROM codebase.postings WHERE term = 'reticulate12'")
     found = await scores(rows, "reticulate_17")
     assert "reticulate_17" in max(found, key=lambda text: found[text])
+
+
+async def test_segments_that_another_server_has_merged_are_left_alone(
+    bench: Bench, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tidying, "MANY", 100)
+    await bench.indexer(batch_files=2).index(tree)
+    await bench.indexer().settled()
+    monkeypatch.setattr(tidying, "MANY", 8)
+    chosen = tidying._chosen(await bench.db.fetch(SQL.list_segments))
+    assert chosen is not None
+    for _ in range(2):  # two servers that have looked at the same moment
+        await tidying._rewrite(bench.db, chosen)
+        await bench.sound()
+    [after] = await bench.rows(TOTALS)
+    assert after["segments"] == 1
+
+
+async def test_chunks_in_any_order_on_disk_all_come_into_the_merged_segment(
+    bench: Bench, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tidying, "MANY", 100)
+    await bench.indexer(batch_files=2).index(tree)
+    await bench.indexer().settled()
+    # The first comes to stand behind the others, as where vacuum has made room.
+    await bench.db.execute_text(
+        "WITH moved AS (DELETE FROM codebase.chunks"
+        " WHERE id = (SELECT min(id) FROM codebase.chunks) RETURNING *)"
+        " INSERT INTO codebase.chunks SELECT * FROM moved"
+    )
+    monkeypatch.setattr(tidying, "MANY", 8)
+    await tidying.tidy(bench.db)
+    await bench.sound()

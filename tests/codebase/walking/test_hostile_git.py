@@ -144,3 +144,50 @@ def test_nothing_is_written_to_the_repository(tmp_path: Path) -> None:
     before = state()
     walk(tmp_path)
     assert state() == before
+
+
+@pytest.mark.parametrize("way", ["pointer", "link"])
+def test_names_of_a_repository_elsewhere_are_not_told(
+    tmp_path: Path, outside: Path, way: str
+) -> None:
+    for folder in ("folder", "node_modules"):
+        (outside / folder).mkdir()
+        (outside / folder / "private_name.py").write_text("x")
+    git(outside, "init", "-q")
+    git(outside, "add", ".")
+    root = tmp_path / "root"
+    root.mkdir()
+    if way == "pointer":
+        (root / ".git").write_text(f"gitdir: {outside}/.git\n")
+    else:
+        (root / ".git").symlink_to(outside / ".git")
+    (root / "folder").symlink_to(outside / "folder")
+    found = walk(root)
+    assert found.by_git
+    assert found.omissions.counts == {"link": 2, "vendored": 1}
+    assert found.omissions.examples["vendored"] == ["node_modules/"]
+    assert "private_name" not in str(found)
+
+
+def test_an_index_with_everything_ignored_says_so(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    assert walk(tmp_path).omissions.counts == {}
+    (tmp_path / "a.py").write_text("x")
+    (tmp_path / ".gitignore").write_text("*\n")
+    found = walk(tmp_path)
+    assert (found.files, found.by_git) == ([], True)
+    assert found.omissions.counts == {"ignored": 1}
+
+
+def test_many_repositories_that_make_git_wait_are_waited_for_once(tmp_path: Path) -> None:
+    for number in range(12):
+        inner = tmp_path / f"inner_{number}"
+        inner.mkdir()
+        git(inner, "init", "-q")
+        (inner / "a.py").write_text("x")
+        (inner / ".git/info/exclude").unlink()
+        os.mkfifo(inner / ".git/info/exclude")
+    begin = time.monotonic()
+    found = walk(tmp_path, patience=1.0)
+    assert len(found.files) == 12
+    assert time.monotonic() - begin < 8

@@ -180,7 +180,7 @@ class Indexer:
             )
         if done is None:
             raise LeaseLost
-        if todo.removed or todo.changed:
+        if todo.removed or todo.changed or not self._shop.tidied:
             self._shop.tidy(self._db, self._models)
         else:
             self._shop.embedding.begin(self._db, self._models)

@@ -2,7 +2,7 @@
 
 from undercroft.codebase import chunking
 
-PIPELINE = 1
+PIPELINE = 2
 """Raise it when masking, the words or what is stored change: everything is read anew then."""
 
 RULES = f"{PIPELINE}.{chunking.VERSION}"

@@ -96,16 +96,21 @@ def _group(rows: Sequence[Mapping[str, Any]]) -> _Group:
 async def _rewrite(db: Database, group: _Group) -> None:
     async with db.transaction() as bound:
         await bound.fetch_value(SQL.hold_numbers)
+        segments = await bound.fetch(SQL.read_segments, group.ids)
+        if len(segments) < len(group.ids):
+            # Another server has been at them since they were chosen.
+            return
         live = await bound.fetch(SQL.list_live, group.first, group.first + group.size)
         if live:
-            await _merge(bound, group, [row["id"] - group.first for row in live])
+            await _merge(bound, group, segments, [row["id"] - group.first for row in live])
         await bound.execute(SQL.delete_postings, group.ids)
         await bound.execute(SQL.delete_segments, group.ids)
 
 
-async def _merge(db: Database, group: _Group, live: Sequence[int]) -> None:
+async def _merge(
+    db: Database, group: _Group, segments: Sequence[Mapping[str, Any]], live: Sequence[int]
+) -> None:
     """Write one segment from the first chunk that is still there to the last."""
-    segments = await db.fetch(SQL.read_segments, group.ids)
     postings = await db.fetch(SQL.read_postings, group.ids)
     first = await db.fetch_row(SQL.take_numbers, 0, 0, 1)
     assert first is not None  # noqa: S101 - the migration made the row

@@ -48,6 +48,8 @@ class Workshop:
     models: dict[str, int] = field(default_factory=dict)
     looks: dict[UUID, Looks] = field(default_factory=dict)
     embedding: Embedding = field(default_factory=Embedding)
+    tidied: bool = False
+    """This process has looked after the database: one that was killed may have left something."""
     _tidying: asyncio.Task[None] | None = None
     _tidy_again: bool = False
     _labor: Labor | None = None
@@ -86,6 +88,7 @@ class Workshop:
 
     def tidy(self, db: Database, models: Models) -> None:
         """Remove what nothing holds any more, then look after the vectors, soon."""
+        self.tidied = True
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.get_running_loop().create_task(self._tidy(db, models))
         else:

@@ -30,7 +30,8 @@ class Omissions:
     The reasons are stable words: binary, deep, generated, ignored, link, lockfile, minified,
     mount, name, outside, secret, special, too_large, unreadable, vendored, worktree.
     A folder that was not entered counts once, and its example ends with a slash. Where git lists
-    the files, those in a vendored folder count one by one; what git ignores does not count.
+    the files, those in such a folder count one by one, with the folder as their example; what git
+    ignores does not count, unless there is nothing else.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -39,8 +40,8 @@ class Omissions:
     def add(self, reason: str, path: str) -> None:
         """Count one path."""
         self.counts[reason] = count = self.counts.get(reason, 0) + 1
-        if count <= EXAMPLES:
-            self.examples.setdefault(reason, []).append(_presentable(path))
+        if count <= EXAMPLES and (shown := _presentable(path)) not in self.examples.get(reason, ()):
+            self.examples.setdefault(reason, []).append(shown)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
@@ -76,6 +78,8 @@ class Walker:
                     self._explore(area)
                 else:
                     self._take_listed(area, listed)
+            if by_git and not self._files and not self._omissions.counts:
+                self._say_why_nothing()
         self._files.sort()
         truncated = self._full()
         del self._files[self._max_files :]
@@ -83,16 +87,25 @@ class Walker:
             files=self._files, omissions=self._omissions, by_git=by_git, truncated=truncated
         )
 
+    def _say_why_nothing(self) -> None:
+        """What git ignores does not count, unless that is all there is."""
+        with os.scandir(self._ladder.enter("")) as entries:
+            if any(entry.name not in REPOSITORY_FOLDERS for entry in entries):
+                self._omissions.add("ignored", "./")
+
     def _full(self) -> bool:
         return len(self._files) > self._max_files or self._entries_left < 0
 
     def _ask_git(self, area: str) -> list[str] | None:
         folder = self._root / area
         repository = git.repository_at(folder) if area else git.repository_of(folder)
-        if repository is None or self._asked >= MOST_REPOSITORIES:
+        # The patience is that of the whole walk: a hostile folder has any number of repositories.
+        if repository is None or self._asked >= MOST_REPOSITORIES or self._patience <= 0:
             return None
         self._asked += 1
+        began = time.monotonic()
         listed = git.listing(repository, folder, patience=self._patience)
+        self._patience -= time.monotonic() - began
         # A root that the repository around it ignores as a whole is still what was asked for.
         return listed or (None if repository.top != folder else listed)
 
@@ -197,7 +210,8 @@ class Walker:
             try:
                 seen = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             except OSError as error:
-                if (reason := reason_of(error)) != GONE:
+                # A name that is too long for this file system is no file's.
+                if (reason := reason_of(error)) != GONE and error.errno != errno.ENAMETOOLONG:
                     self._omissions.add(reason, prefix + name)
                 continue
             if stat.S_ISDIR(seen.st_mode):
@@ -206,10 +220,13 @@ class Walker:
                 self._take(prefix + name, name, folder, seen)
 
     def _omit_all(self, reason: str, path: str, names: list[str]) -> None:
-        prefix = f"{path}/" if path else ""
+        """Count what git names in a folder that is not entered.
+
+        The names are not shown: a hostile folder can have git list another one.
+        """
         for name in names:
             if not (name == OUR_IGNORE_FILE and not path):
-                self._omissions.add(reason, prefix + name)
+                self._omissions.add(reason, f"{path}/")
 
     def _enter_repository(self, path: str) -> None:
         """A submodule or another repository inside: an area of its own, unless it is a double."""
