@@ -148,11 +148,11 @@ async def test_any_dimension_is_stored_indexed_and_searched(
         await server.check("tiny-code")
         [model] = await server.rows("SELECT id, dimension, indexed_to FROM codebase.models")
         assert (model["dimension"], model["indexed_to"]) == (dimension, 24)
-        statement = vectors.nearest(model["id"], dimension, 24)
+        statement = vectors.nearest(model["id"], dimension, 24, 5)
         [own] = await server.rows(
             "SELECT chunk_id, embedding::text FROM codebase.embeddings ORDER BY chunk_id LIMIT 1"
         )
-        found = await server.db.fetch_text(statement, own["embedding"], 5)
+        found = await server.db.fetch_text(statement, own["embedding"])
         assert own["chunk_id"] in [row["chunk_id"] for row in found]
         best = (await server.codebase.search(QUERY)).items[0]
         assert best.path == "module_7.py"
