@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
 from undercroft.db.budget import Budget, Waiter
 from undercroft.db.connector import Connector
+from undercroft.db.kept import Kept
 from undercroft.db.limits import PoolLimits
 from undercroft.db.sqlstate import DRIVER_ERRORS, connection_lost
 from undercroft.errors import LimitReached, NotFound, OutcomeUnknown, Unavailable
@@ -59,14 +60,6 @@ class Lease:
         self._pool.hand_back(self._held, error)
 
 
-@runtime_checkable
-class Ending(Protocol):
-    """Something cached that works in the background."""
-
-    async def end(self) -> None:
-        """Stop, and say so in the database."""
-
-
 class Pool:
     """The connections to one database."""
 
@@ -83,7 +76,7 @@ class Pool:
         self._closing = False
         self._retiring: set[asyncio.Task[None]] = set()
         self._abandoned: set[asyncio.Task[_Held]] = set()
-        self._cache: dict[type, Any] = {}
+        self._kept = Kept()
         budget.bidders[self] = None
 
     @property
@@ -98,10 +91,7 @@ class Pool:
 
     def cached(self, kind: type[T]) -> T:
         """The one instance of `kind` that lives as long as this pool."""
-        if kind not in self._cache:
-            self._cache[kind] = kind()
-        instance: T = self._cache[kind]
-        return instance
+        return self._kept.of(kind)
 
     def expire(self) -> None:
         """Replace every connection before its next use: the schema has changed."""
@@ -282,17 +272,10 @@ class Pool:
     async def drain(self) -> None:
         """Close what is idle and forget what is cached; the next use begins anew."""
         await self._await_abandoned()
-        await self._end_cached()
+        # While it still gets connections to say so.
+        await self._kept.end(within=CLOSE_TIMEOUT)
         self.expire()
         await asyncio.gather(*self._retiring, return_exceptions=True)
-
-    async def _end_cached(self) -> None:
-        """Stop what works in the background, while it still gets connections to say so."""
-        endings = [one.end() for one in self._cache.values() if isinstance(one, Ending)]
-        self._cache.clear()
-        if endings:
-            ending = asyncio.gather(*endings, return_exceptions=True)
-            await asyncio.wait({ending}, timeout=CLOSE_TIMEOUT)
 
     async def _await_abandoned(self) -> None:
         """Let openings that nobody waits for come to their end."""
@@ -303,7 +286,7 @@ class Pool:
 
     async def close(self) -> None:
         """Close every connection that is not in use; those in use end when released."""
-        await self._end_cached()
+        await self._kept.end(within=CLOSE_TIMEOUT)
         self._closing = True
         await self._await_abandoned()
         while self._idle:
