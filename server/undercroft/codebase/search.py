@@ -116,17 +116,11 @@ class Searcher:
         return meaning, await find.dense(meaning)
 
     async def _meaning(self, text: str) -> Meaning:
-        model = self._views.model or await asyncio.to_thread(builtin)
-        self._views.model = model
-        known = await self._db.fetch_row(SQL.get_model, model.identity)
-        if known is None:
-            return Meaning()
+        model = await asyncio.to_thread(builtin)
+        number = await self._db.fetch_value(SQL.get_model_number, model.identity)
         vector = model.encode([text])[0]
         return Meaning(
-            model=known["id"],
-            dimension=known["dimension"],
-            indexed_to=known["indexed_to"],
-            vector=f"[{','.join(f'{value:.5f}' for value in vector.tolist())}]",
+            model=number or 0, vector=f"[{','.join(f'{value:.5f}' for value in vector.tolist())}]"
         )
 
     async def _hits(self, ranking: _Ranking, request: Request) -> list[Hit]:

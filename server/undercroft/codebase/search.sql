@@ -1,9 +1,11 @@
 -- get_state --
--- What the index consists of: the repositories with their generation and name, the segments.
+-- What the index consists of: repositories with generation and name, segments, models of vectors.
 SELECT (SELECT array_agg(r.id || ' ' || r.generation ORDER BY r.id) FROM codebase.repositories AS r)
            AS repositories,
        (SELECT array_agg(ARRAY[r.id::text, r.name]) FROM codebase.repositories AS r) AS names,
-       (SELECT array_agg(s.id ORDER BY s.id) FROM codebase.segments AS s) AS segments;
+       (SELECT array_agg(s.id ORDER BY s.id) FROM codebase.segments AS s) AS segments,
+       (SELECT array_agg(ARRAY[m.id, m.dimension, m.indexed_to]) FROM codebase.models AS m)
+           AS models;
 
 -- list_lengths --
 -- How many terms each chunk has, segment by segment.
@@ -22,9 +24,9 @@ WHERE (cardinality($1::uuid[]) = 0 OR f.repository_id = ANY ($1))
 -- Which chunks have these terms.
 SELECT term, segment_id, postings FROM codebase.postings WHERE term = ANY ($1::text[]);
 
--- get_model --
--- The model of that identity, if there are vectors of it, and up to where a graph holds them.
-SELECT id, dimension, indexed_to FROM codebase.models WHERE identity = $1;
+-- get_model_number --
+-- The model of that identity, if there are vectors of it.
+SELECT id FROM codebase.models WHERE identity = $1;
 
 -- find_nearest_among --
 -- Of runs of chunks, given by first chunks and lengths, those whose vectors are the most alike.

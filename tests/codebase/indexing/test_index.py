@@ -50,7 +50,8 @@ async def test_the_stored_postings_find_the_chunk(indexer: Indexer, tree: Path, 
             postings.setdefault(row["term"], []).append(
                 (places[row["segment_id"]], row["postings"])
             )
-    scores = collection.score(collection.idf(postings), postings)
+    terms = {term: collection.occurrences(of) for term, of in postings.items()}
+    scores = collection.score(collection.idf(terms), terms)
     first = int(collection.chunks(lexical.best(scores, 1))[0])
     [chunk] = await rows(f"SELECT content FROM codebase.chunks WHERE id = {first}")
     assert "reticulate_17" in chunk["content"]

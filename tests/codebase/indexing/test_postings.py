@@ -64,7 +64,8 @@ async def scores(rows, query: str) -> dict[str, float]:
     for row in await rows("SELECT * FROM codebase.postings ORDER BY segment_id"):
         if row["term"] in words.asked(query):
             found.setdefault(row["term"], []).append((places[row["segment_id"]], row["postings"]))
-    score = collection.score(dict.fromkeys(found, 1.0), found)
+    terms = {term: collection.occurrences(of) for term, of in found.items()}
+    score = collection.score(dict.fromkeys(terms, 1.0), terms)
     best = lexical.best(score, 100)
     chunks = {row["id"]: row["content"] for row in await rows("SELECT * FROM codebase.chunks")}
     return {
