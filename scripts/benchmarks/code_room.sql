@@ -99,3 +99,7 @@ SELECT chunk_id, -(embedding <#> (SELECT $1::text::halfvec)) AS similarity
 FROM codebase.embeddings
 ORDER BY embedding <#> (SELECT $1::text::halfvec)
 LIMIT $2;
+
+-- get_model --
+-- The model whose vectors there are.
+SELECT id, dimension, indexed_to FROM codebase.models;

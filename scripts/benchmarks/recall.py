@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from benchmarks.code_room import SQL
-from undercroft.codebase.indexing.vectors import nearest
 
 if TYPE_CHECKING:
     import asyncpg
@@ -15,13 +14,12 @@ FIRST = 10
 
 
 async def recall_of(
-    connection: asyncpg.Connection, model: Mapping[str, Any], vectors: Sequence[str]
+    connection: asyncpg.Connection, statement: str, vectors: Sequence[str]
 ) -> list[float]:
     """Of each vector, the share of its ten nearest that the product's statement finds.
 
     A vector as near as the tenth counts as one of them, whichever it is: copies lie equally near.
     """
-    statement = nearest(model["id"], model["dimension"], model["indexed_to"], 200)
     shares = []
     for vector in vectors:
         exact = await connection.fetch(SQL.find_exactly.text, vector, FIRST, timeout=600)

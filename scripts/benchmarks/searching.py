@@ -22,7 +22,6 @@ from benchmarks.recall import recall_of
 from undercroft.codebase.candidates import DEPTH
 from undercroft.codebase.embedding import builtin
 from undercroft.codebase.indexing.vectors import nearest
-from undercroft.codebase.meaning import SQL as VECTORS
 from undercroft.codebase.ranking import read
 from undercroft.codebase.view import SQL
 
@@ -114,8 +113,8 @@ async def figures(
     effort.tell(f"search: {room.chunks:,} chunks in {room.files:,} files")
     async with bare_connection(app, DATABASE) as connection:
         words = [row["name"] for row in await connection.fetch(code_room.SQL.list_words.text)]
-        model = await connection.fetchrow(VECTORS.get_answering.text)
-        statement = nearest(model["id"], model["dimension"], model["indexed_to"], DEPTH)
+        number, dimension, indexed_to = await connection.fetchrow(code_room.SQL.get_model.text)
+        statement = nearest(number, dimension, indexed_to, DEPTH)
         alone = Bare(connection=connection, questions=stream(words), nearest=statement)
         with served(SERVE, app.settings.home) as (client, _):
             client.start()
@@ -132,7 +131,7 @@ async def figures(
             effort.tell("search: sixteen callers")
             yield _callers(room).figure(await _together(ours, effort))
         effort.tell("search: recall of the graph")
-        found = await recall_of(connection, model, [vector_of(one) for one in QUESTIONS])
+        found = await recall_of(connection, statement, [vector_of(one) for one in QUESTIONS])
         yield _recall(room).figure({"ours": [[one] for one in found]})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import subprocess
@@ -82,7 +83,9 @@ def test_indexing_is_measured_beside_copy_and_git(
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     done = bench("entites")
     assert done.returncode == 1
-    assert "'entites': entities, index, search-quality, start, entities.records" in done.stderr
+    assert (
+        "'entites': entities, index, search, search-quality, start, entities.records" in done.stderr
+    )
 
 
 @pytest.mark.parametrize(("ours", "held"), [(1.9, True), (2.1, False)])
@@ -117,3 +120,11 @@ def test_throughput_is_held_from_below(figures: Any) -> None:
     )
     assert judgement.figure({"ours": [[7.0]], "bare": [[10.0]]}).held
     assert not judgement.figure({"ours": [[5.0]], "bare": [[10.0]]}).held
+
+
+def test_no_question_is_asked_twice(figures: Any) -> None:
+    questions = importlib.import_module("benchmarks.questions")
+    words = [f"word{number}" for number in range(2_000)]
+    asked = list(itertools.islice(questions.stream(words), 1_000))
+    assert tuple(asked[: len(questions.QUESTIONS)]) == questions.QUESTIONS
+    assert len(set(asked)) > 990

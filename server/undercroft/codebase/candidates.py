@@ -82,8 +82,8 @@ class Candidates:
             return []
         # As many more as the filter will leave out.
         limit = next((one for one in DEPTHS if one * there >= ENOUGH * DEPTH * self.mask.size), 0)
-        if limit:
-            statement = nearest(meaning.model, meaning.dimension, meaning.indexed_to, limit)
+        if limit and meaning.model in self.view.models:
+            statement = nearest(meaning.model, *self.view.models[meaning.model], limit)
             rows = await self.db.fetch_text(statement, meaning.vector)
             found = self._left(rows)
             if len(found) >= min(DEPTH // 2, there):

@@ -149,9 +149,26 @@ class Places:
         if not rows:
             raise NotFound(f"Nothing stands in line {line} of {file['path']}.")
         best: dict[tuple[str, str], Hit] = {}
-        for row in await self._db.fetch(SQL.find_alike, rows[0]["id"], NEIGHBOURS):
+        for row in await self._alike(rows[0]["id"]):
             best.setdefault((row["repository"], row["path"]), _alike(row))
         return list(best.values())[:limit]
+
+    async def _alike(self, chunk: int) -> Sequence[Any]:
+        """The chunks of other contents whose vectors are the most like that of this one."""
+        from undercroft.codebase.indexing.vectors import nearest  # noqa: PLC0415 - numpy
+        from undercroft.codebase.view import Views  # noqa: PLC0415
+
+        models = (await self._db.cached(Views).current(self._db)).models
+        place = await self._db.fetch_row(SQL.get_vector, chunk)
+        if place is None or place["model"] not in models:
+            return []
+        statement = nearest(place["model"], *models[place["model"]], NEIGHBOURS)
+        near = await self._db.fetch_text(statement, place["vector"])
+        chunks, similarities = (
+            [row["chunk_id"] for row in near],
+            [row["similarity"] for row in near],
+        )
+        return await self._db.fetch(SQL.read_alike, chunks, similarities, place["content_id"])
 
     async def _file(self, path: str, repositories: Sequence[UUID]) -> Any:
         wanted = path.removeprefix("./").strip("/")

@@ -49,25 +49,20 @@ FROM codebase.chunks
 WHERE id >= $1 AND id < $1 + $2 AND end_line >= $3 AND start_line <= $4
 ORDER BY id;
 
--- find_alike --
--- Chunks whose vectors are the most like that of this one, from other contents.
-WITH place AS MATERIALIZED (
-    SELECT k.content_id, e.embedding, e.model
-    FROM codebase.chunks AS k JOIN codebase.embeddings AS e ON e.chunk_id = k.id
-    WHERE k.id = $1 AND e.model = (SELECT answering FROM codebase.vectors)
-), near AS MATERIALIZED (
-    SELECT e.chunk_id, -(e.embedding <#> (SELECT embedding FROM place)) AS similarity
-    FROM codebase.embeddings AS e
-    WHERE e.model = (SELECT model FROM place)
-    ORDER BY e.embedding <#> (SELECT embedding FROM place)
-    LIMIT $2
-)
+-- get_vector --
+-- A chunk's content, and its vector with the model that made it.
+SELECT k.content_id, e.model, e.embedding::text AS vector
+FROM codebase.chunks AS k JOIN codebase.embeddings AS e ON e.chunk_id = k.id
+WHERE k.id = $1 AND e.model = (SELECT answering FROM codebase.vectors);
+
+-- read_alike --
+-- Chunks where they stand, in the order they are given in, but for those of one content.
 SELECT r.name AS repository, f.path, k.start_line, k.end_line, c.language, k.kind, k.symbol,
        k.scope, k.content, near.similarity
-FROM near
+FROM unnest($1::bigint[], $2::float8[]) AS near (chunk_id, similarity)
 JOIN codebase.chunks AS k ON k.id = near.chunk_id
 JOIN codebase.contents AS c ON c.id = k.content_id
 JOIN codebase.files AS f ON f.content_id = c.id
 JOIN codebase.repositories AS r ON r.id = f.repository_id
-WHERE k.content_id <> (SELECT content_id FROM place)
+WHERE k.content_id <> $3
 ORDER BY near.similarity DESC, f.path, k.start_line;

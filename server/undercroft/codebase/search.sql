@@ -1,9 +1,11 @@
 -- get_state --
--- What the index consists of: the repositories with their generation and name, the segments.
+-- What the index consists of: repositories with generation and name, segments, models of vectors.
 SELECT (SELECT array_agg(r.id || ' ' || r.generation ORDER BY r.id) FROM codebase.repositories AS r)
            AS repositories,
        (SELECT array_agg(ARRAY[r.id::text, r.name]) FROM codebase.repositories AS r) AS names,
-       (SELECT array_agg(s.id ORDER BY s.id) FROM codebase.segments AS s) AS segments;
+       (SELECT array_agg(s.id ORDER BY s.id) FROM codebase.segments AS s) AS segments,
+       (SELECT array_agg(ARRAY[m.id, m.dimension, m.indexed_to]) FROM codebase.models AS m)
+           AS models;
 
 -- list_lengths --
 -- How many terms each chunk has, segment by segment.

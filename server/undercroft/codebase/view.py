@@ -69,6 +69,8 @@ class View:
     key: Any = None
     names: Mapping[str, str] = field(default_factory=dict)
     """Id of a repository → its name."""
+    models: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """Number of a model → dimension of its vectors, and the last chunk in its graph."""
     collection: Collection = field(default_factory=lambda: Collection([]))
     places: Mapping[int, int] = field(default_factory=dict)
     """Number of a segment → its place in the collection."""
@@ -77,12 +79,13 @@ class View:
     _kept: int = 0
 
     @classmethod
-    async def read(cls, db: Database, key: Any, names: Mapping[str, str]) -> View:
-        """The state that is in the database now."""
+    async def read(cls, db: Database, state: Mapping[str, Any]) -> View:
+        """The state that is in the database now; `state` is what tells it from others."""
         rows = await db.fetch(SQL.list_lengths)
         return cls(
-            key=key,
-            names=names,
+            key=tuple(state.values()),
+            names=dict(state["names"] or ()),
+            models={model: (size, to) for model, size, to in state["models"] or ()},
             collection=Collection((row["first_chunk"], row["lengths"]) for row in rows),
             places={row["id"]: place for place, row in enumerate(rows)},
         )
@@ -177,12 +180,12 @@ class Views:
         """The state of the index, read again when it has changed."""
         state = await db.fetch_row(SQL.get_state)
         assert state is not None  # noqa: S101 - it has no FROM
-        key = (state["repositories"], state["names"], state["segments"])
+        key = tuple(state.values())
         if self.latest.key == key:
             return self.latest
         async with self._reading:
             if self.latest.key != key:
-                self.latest = await View.read(db, key, dict(state["names"] or ()))
+                self.latest = await View.read(db, state)
             return self.latest
 
     async def of(self, db: Database, ask: Callable[[View], Awaitable[T]]) -> T:

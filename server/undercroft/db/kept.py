@@ -29,6 +29,10 @@ class Kept:
         instance: T = self._instances[kind]
         return instance
 
+    def forget(self) -> None:
+        """Make everything anew on its next use; what works in the background comes to its end."""
+        self._instances.clear()
+
     async def end(self, within: float) -> None:
         """Stop what works in the background, within so many seconds, and forget everything."""
         endings = [one.end() for one in self._instances.values() if isinstance(one, Ending)]

@@ -187,7 +187,7 @@ class Pool:
             connection = await self._connector.connect(self.database, self.limits)
         except NotFound:
             # Another database may stand under this name tomorrow.
-            self._cache.clear()
+            self._kept.forget()
             self._forget()
             raise
         except BaseException:

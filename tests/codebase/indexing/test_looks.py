@@ -75,6 +75,11 @@ async def test_while_nothing_changes_nobody_walks(tree: Path, walks: list[Path])
     assert len(walks) == 2
 
 
+def opened() -> int:
+    """Descriptors of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def _append(tree: Path) -> None:
     with (tree / "README.md").open("a") as file:
         file.write("More.\n")
@@ -174,3 +179,37 @@ async def test_a_folder_that_cannot_be_watched_is_walked_each_time(
     for _ in range(4):
         await looks.look(tree)
     assert len(walks) == 4
+
+
+@linux
+async def test_a_worktree_is_watched_with_its_part_of_the_repository(
+    tree: Path, walks: list[Path]
+) -> None:
+    def git(where: Path, *words: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        subprocess.run(["git", "-C", str(where), *who, *words], check=True, capture_output=True)
+
+    git(tree, "init", "-q")
+    git(tree, "add", ".")
+    git(tree, "commit", "-qm", "all")
+    second = tree.parent / "second"
+    git(tree, "worktree", "add", "-q", str(second))
+    (second / ".gitignore").write_text("kept.txt\n")
+    (second / "kept.txt").write_text("kept\n")
+    looks = Looks()
+    for _ in range(3):
+        assert "kept.txt" not in paths(await looks.look(second))
+    git(second, "add", "-f", "kept.txt")
+    assert "kept.txt" in paths(await looks.look(second))
+    assert len(walks) == 3
+
+
+@linux
+async def test_what_is_watched_is_let_go_of_at_the_end(tree: Path) -> None:
+    before = opened()
+    looks = Looks()
+    for _ in range(2):
+        await looks.look(tree)
+    assert opened() == before + 1
+    await looks.end()
+    assert opened() == before

@@ -104,3 +104,4 @@ class Looks:
         if self._confirming is not None:
             self._confirming.cancel()
             await asyncio.gather(self._confirming, return_exceptions=True)
+        self._latest = self._watch = None

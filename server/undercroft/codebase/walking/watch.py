@@ -43,6 +43,7 @@ _FOLDERS = _ISDIR | _DELETE_SELF | _MOVE_SELF | _UNMOUNT | _OVERFLOW | _IGNORED
 
 _EVENT = struct.Struct("iIII")
 _PIECE = 1 << 16
+_POINTER = 4_096
 
 
 class Watch:
@@ -142,14 +143,22 @@ class Watch:
 def _of_git(pointer: str) -> Iterator[str]:
     """Where the index and the ignore file of a repository lie."""
     directory = Path(pointer)
-    with suppress(OSError, UnicodeDecodeError):
+    with suppress(OSError, ValueError):
         if directory.is_file():
-            target = directory.read_text("utf-8")[:4096].removeprefix("gitdir:").strip()
-            directory = (directory.parent / target).resolve()
+            directory = (directory.parent / _pointed(pointer)).resolve()
         common = directory.parents[1] if directory.parent.name == "worktrees" else directory
         for folder in (directory, common / "info"):
             if folder.is_dir():
                 yield str(folder)
+
+
+def _pointed(pointer: str) -> str:
+    """Where the `.git` of a worktree or a submodule says that its repository is."""
+    file = os.open(pointer, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.fsdecode(os.read(file, _POINTER)).removeprefix("gitdir:").strip()
+    finally:
+        os.close(file)
 
 
 def file_system(root: Path) -> str:
@@ -159,7 +168,7 @@ def file_system(root: Path) -> str:
     with suppress(OSError):
         for line in Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines():
             before, _, after = line.partition(" - ")
-            place = before.split(" ")[4]
+            place = before.split(" ")[4].replace("\\040", " ")
             if f"{path}/".startswith(f"{place.rstrip('/')}/") and len(place) >= len(best):
                 best, kind = place, after.split(" ")[0]
     return kind
