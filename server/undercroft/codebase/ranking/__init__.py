@@ -1,8 +1,8 @@
 """Which of the candidates answer a query, best first, and why.
 
-A file is as good as its best chunk, plus what its other chunks add, plus what its name says; files
-that stand beside the thing itself (tests, examples, ports to other systems) come after it
-unless the query names what they are; and the first places go to different files.
+A file is as good as its best chunk, plus what its other chunks add, plus what its name and its path
+say; files that stand beside the thing itself (tests, examples, ports to other systems) come after
+it unless the query names what they are; and the first places go to different files.
 """
 
 from undercroft.codebase.ranking.models import Candidate, Ranked

@@ -21,9 +21,11 @@ class _File(NamedTuple):
     seen: SeenFile
     chunks: Sequence[tuple[float, Seen]]
     """Each with what it is worth alone, best first."""
-    parts: Parts
+    others: float
+    """What all chunks but the best add."""
+    added: float
     """What is added to each of its chunks."""
-    factors: Parts
+    factor: float
     """What puts it back."""
 
 
@@ -57,17 +59,20 @@ def _weighed(seen: SeenFile, weights: Weights) -> _File:
     chunks = [(_own(one, weights), one) for one in seen.chunks]
     chunks.sort(key=lambda chunk: (-chunk[0], chunk[1].candidate.chunk))
     further = enumerate(chunks[1:DEEPEST], start=1)
+    others = sum(own * weights.further**place for place, (own, _) in further)
     return _File(
         seen=seen,
         chunks=chunks,
-        parts={
-            "name": weights.name * seen.name,
-            "path": weights.path * seen.alike,
-            "file": sum(own * weights.further**place for place, (own, _) in further),
-        },
-        factors=({"aside": weights.aside} if seen.aside else {})
-        | ({"variant": weights.variant ** len(seen.variant)} if seen.variant else {}),
+        others=others,
+        added=weights.name * seen.name + weights.path * seen.alike + others,
+        factor=prod(_factors(seen, weights).values()),
     )
+
+
+def _factors(seen: SeenFile, weights: Weights) -> Parts:
+    aside = {"aside": weights.aside} if seen.aside else {}
+    variant = {"variant": weights.variant ** len(seen.variant)} if seen.variant else {}
+    return aside | variant
 
 
 def _own(seen: Seen, weights: Weights) -> float:
@@ -80,25 +85,29 @@ def _own(seen: Seen, weights: Weights) -> float:
 
 
 def _scores(file: _File, weights: Weights) -> Iterator[float]:
-    factor, added = prod(file.factors.values()), sum(file.parts.values())
-    for place, (own, _) in enumerate(file.chunks):
-        yield (own + added) * factor * weights.repeated**place
+    left = file.factor
+    for own, _ in file.chunks:
+        yield (own + file.added) * left
+        left *= weights.repeated
 
 
 def _explained(query: Query, file: _File, place: int, score: float, weights: Weights) -> Ranked:
     _, seen = file.chunks[place]
-    own = {
+    parts = {
         "words": weights.words * seen.words,
         "meaning": weights.meaning * seen.meaning,
         "definition": weights.definition * seen.definition,
         "symbol": weights.symbol * seen.symbol,
+        "name": weights.name * file.seen.name,
+        "path": weights.path * file.seen.alike,
+        "file": file.others,
     }
-    parts = own | file.parts
+    repeated = {"repeated": weights.repeated**place} if place else {}
     return Ranked(
         candidate=seen.candidate,
         score=score,
         parts=parts,
-        factors=file.factors | ({"repeated": weights.repeated**place} if place else {}),
+        factors=_factors(file.seen, weights) | repeated,
         reasons=_reasons(query, file.seen, seen.candidate, parts),
     )
 
