@@ -36,9 +36,9 @@ async def torture(effort: Effort) -> AsyncIterator[Invariant]:
         async with place.asked(killer.database) as connection:
             await connection.execute(INDEX.watch_files.text)
         await _kill(effort, killer, kills)
-        async for invariant in _overtaken(effort, killer):
-            yield invariant
         for invariant in _killed(killer):
+            yield invariant
+        async for invariant in _overtaken(effort, killer):
             yield invariant
         async for invariant in _settled(place, killer):
             yield invariant
