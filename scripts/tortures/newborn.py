@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from undercroft.app import open_app
+from undercroft.codebase import walking
 from undercroft.codebase.indexing.indexer import Indexer
 from undercroft.codebase.service import Codebase
 from undercroft.errors import UndercroftError
 from undercroft.settings import Settings
+
+LOADED = (walking,)
+"""What the product loads on first use, loaded once for all."""
 
 PAUSE = 0.02
 """Seconds between two runs of a server."""

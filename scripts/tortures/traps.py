@@ -127,7 +127,7 @@ def mounted(tree: Tree, here: Path) -> None:
     """The outside mounted into the tree, where that is allowed."""
     place = here / "bound"
     place.mkdir()
-    words = ["mount", "--bind", tree.outside, place]
+    words: list[str | Path] = ["mount", "--bind", tree.outside, place]
     done = subprocess.run(words, capture_output=True, check=False)  # noqa: S603 - our own places
     if not done.returncode:
         tree.mounts.append(place)
