@@ -244,11 +244,6 @@ FAULTS: dict[str, Fault] = {
         scenario="indexing",
         in_process=_finish_first,
     ),
-    "merge": Fault(
-        meaning="merged segments lose what is out of order",
-        scenario="indexing",
-        in_process=_reword("list_live", ("ORDER BY id", "ORDER BY id % 7")),
-    ),
     "link": Fault(
         meaning="the walk follows links", scenario="hostile_trees", in_process=_follow_links
     ),
