@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 RESAMPLES = 400
@@ -39,6 +39,8 @@ class Figure:
     target: float
     at_least: bool = False
     samples: int
+    details: Mapping[str, str] = field(default_factory=dict)
+    """What else the run told that no target judges, with units."""
 
     @property
     def held(self) -> bool:

@@ -29,9 +29,10 @@ def line(part: str, figure: Figure) -> str:
     """One figure for a terminal."""
     beside = "" if figure.bare is None else f"bare {_with_unit(figure.bare, figure.unit)}"
     verdict = "held" if figure.held else "MISSED"
+    details = "".join(f"\n    {name}: {text}" for name, text in figure.details.items())
     return (
         f"{part:<22}{figure.name:<24}{_with_unit(figure.ours, figure.unit):>12}  {beside:<16}"
-        f"{_judged(figure):<28}{_target(figure):<12}{verdict}"
+        f"{_judged(figure):<28}{_target(figure):<12}{verdict}{details}"
     )
 
 
@@ -90,7 +91,12 @@ def _section(part: str, figures: Sequence[Figure]) -> str:
         for figure in figures
     ]
     head = ["| what | ours | bare | judged | target | held |", "|---|---|---|---|---|---|"]
-    return "\n".join([f"## {part}\n", *head, *rows, ""])
+    details = [
+        f"- {name} ({figure.name}): {text}"
+        for figure in figures
+        for name, text in figure.details.items()
+    ]
+    return "\n".join([f"## {part}\n", *head, *rows, "", *details, *([""] if details else [])])
 
 
 def _judged(figure: Figure) -> str:

@@ -44,12 +44,18 @@ class Bench:
         }
 
     @property
+    def code(self) -> Path:
+        """A folder with code to be searched."""
+        return self.folder / "code"
+
+    @property
     def server_settings(self) -> dict[str, str]:
         """What a server needs to keep to the bench."""
         return {
             "UNDERCROFT_HOME": str(self.folder / "undercroft"),
             "UNDERCROFT_LOG_FORMAT": "json",
             "UNDERCROFT_TOOLSETS": "all",
+            "UNDERCROFT_INDEX_ROOTS": str(self.code),
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         }
 

@@ -60,6 +60,16 @@ STEPS: Sequence[Step] = [
         lambda a: body(a)["count"] >= 1 and len(body(a)["items"]) == 1,
     ),
     (
+        "tools/call index_repository",
+        call("index_repository", "project=inspected", "path=code"),
+        lambda a: (body(a)["status"], body(a)["files"]) == ("completed", 1),
+    ),
+    (
+        "tools/call semantic_search",
+        call("semantic_search", "project=inspected", "query=where is a stale lease refused?"),
+        lambda a: body(a)["items"][0]["path"] == "lease.py",
+    ),
+    (
         "tools/call with a wrong argument",
         call("get_project", "nam=inspected"),
         lambda a: a["isError"] and "name" in body(a)["hint"],
@@ -90,6 +100,10 @@ STEPS: Sequence[Step] = [
         lambda a: "records of this: x" in a["messages"][0]["content"]["text"],
     ),
 ]
+CODE = """def renew(lease, epoch):
+    if lease.epoch != epoch:
+        raise StaleLease(lease)
+"""
 QUICK = 3
 """Steps of a quick run."""
 
@@ -97,6 +111,8 @@ QUICK = 3
 async def checks(bench: Bench) -> AsyncIterator[Check]:
     """Each step over stdio, HTTP and SSE."""
     environment = await with_package(bench, INSPECTOR)
+    bench.code.mkdir(exist_ok=True)
+    (bench.code / "lease.py").write_text(CODE)
     settings = [word for item in bench.server_settings.items() for word in ("-e", "=".join(item))]
     async for check in _over(bench, environment, "stdio", [*settings, *SERVER]):
         yield check

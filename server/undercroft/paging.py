@@ -53,8 +53,17 @@ def decode_cursor(cursor: str, length: int) -> list[Any]:
     return position
 
 
-def page_of(rows: Iterable[T], *, limit: int, position: Callable[[T], Sequence[Any]]) -> Page[T]:
+def page_of(
+    rows: Iterable[T],
+    *,
+    limit: int,
+    position: Callable[[T], Sequence[Any]],
+    characters: int = PAGE_CHARACTERS,
+) -> Page[T]:
     """Cut rows (fetched with `limit + 1`) to a page that fits `limit` and the size budget.
+
+    `characters`: what the caller wants to read at most; one item comes in any case.
+
 
     Raises:
         LimitReached: The first item alone is larger than a page.
@@ -64,7 +73,7 @@ def page_of(rows: Iterable[T], *, limit: int, position: Callable[[T], Sequence[A
     size = 0
     for row in rows:
         size += len(to_json(row).decode())
-        if items and (len(items) == limit or size > PAGE_CHARACTERS):
+        if items and (len(items) == limit or size > min(characters, PAGE_CHARACTERS)):
             return Page(items=items, next_cursor=encode_cursor(position(items[-1])))
         if size > PAGE_CHARACTERS:
             raise LimitReached(

@@ -72,6 +72,11 @@ class Settings:
         "Further Origin headers to accept, separated by commas.", default=""
     )
 
+    index_roots: str = setting(
+        "Folders that may be indexed, separated by commas; empty: over stdio any, else none.",
+        default="",
+    )
+
     log_level: Level = setting("debug, info, warning or error.", default="info")
     log_format: Literal["auto", "json", "pretty"] = setting(
         "json, pretty, or auto: pretty on a terminal.", default="auto"

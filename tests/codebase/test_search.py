@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,23 @@ async def test_what_changed_on_disk_is_found_at_once(codebase: Codebase, folder:
     assert paths(await codebase.search("zanzibar"))[0] == "new/zanzibar.py"
     (folder / "new" / "zanzibar.py").unlink()
     assert "new/zanzibar.py" not in paths(await codebase.search("zanzibar"))
+
+
+async def test_a_folder_that_is_gone_is_told_and_the_others_answer(
+    codebase: Codebase, folder: Path
+) -> None:
+    other = folder.parent / "other"
+    written(other, {"z.py": "def zanzibar():\n    return 'spice'\n"})
+    await codebase.index(other, "other", wait=60)
+    shutil.rmtree(other)
+    found = await codebase.search("zanzibar lease", limit=50)
+    assert {"z.py", "pool/lease.py"} <= set(paths(found))
+    assert found.note
+    assert "The folder of other cannot be read" in found.note
+    assert "remove_repository" in found.note
+    assert (await codebase.read("z.py")).text
+    await codebase.remove("other")
+    assert (await codebase.search("lease")).note is None
 
 
 @pytest.mark.parametrize("query", ["", "  ", "?!", "x" * 2_001])

@@ -1,6 +1,6 @@
 import pytest
 
-from undercroft.codebase.words import asked, parts, terms
+from undercroft.codebase.words import asked, parts, singular, terms
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,10 @@ def test_the_forms_of_a_word_are_one_term(forms) -> None:
 @pytest.mark.parametrize("word", ["status", "string", "bus", "process", "alias", "need"])
 def test_what_only_looks_like_an_inflection_stays(word) -> None:
     assert terms(word)[0].startswith(word[:4])
+
+
+def test_what_is_nothing_but_an_ending_stays() -> None:
+    assert [singular(word) for word in ("s", "ss", "")] == ["s", "ss", ""]
 
 
 def test_stop_words_leave_a_query_but_never_empty_it() -> None:

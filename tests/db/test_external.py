@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from undercroft.app import open_app
+from undercroft.app.doctor import examine
 from undercroft.db.external import ExternalPostgres, parse_dsn
 from undercroft.errors import InvalidInput, UndercroftError
 from undercroft.settings import Settings
@@ -95,3 +97,51 @@ async def test_where_no_database_may_be_made_the_error_says_so(settings, open_se
         with pytest.raises(UndercroftError) as refused:
             await app.registry()
     assert refused.value.code == "forbidden"
+
+
+@pytest.fixture
+async def without_vector(open_server) -> AsyncIterator[None]:
+    """New databases of the server have no pgvector, and only a superuser may create it."""
+    await open_server.run("DROP EXTENSION vector", "template1")
+    yield
+    await open_server.run("CREATE EXTENSION IF NOT EXISTS vector", "template1")
+
+
+async def test_where_pgvector_may_not_be_created_nothing_is_half_made(
+    plain_settings, open_server, without_vector
+) -> None:
+    async with open_app(plain_settings) as app:
+        projects = await app.projects("test")
+        for _ in range(2):
+            with pytest.raises(UndercroftError) as refused:
+                await projects.create("plain_vector")
+            assert refused.value.code == "forbidden"
+            assert "`CREATE EXTENSION vector` in template1" in refused.value.hint
+            assert await projects.every("") == []
+        findings = {finding.what: finding async for finding in examine(plain_settings)}
+        assert findings["pgvector"].verdict == "wrong"
+        assert findings["pgvector"].mend == refused.value.hint
+        await open_server.run("CREATE EXTENSION vector", "template1")
+        assert (await projects.create("plain_vector")).state == "ready"
+        await projects.archive("plain_vector")
+        await projects.drop("plain_vector")
+
+
+async def test_an_older_project_is_told_where_pgvector_is_missing(
+    plain_settings, open_server
+) -> None:
+    async with open_app(plain_settings) as app:
+        await (await app.projects("test")).create("plain_older")
+        migrator = await app.started.schemas.migrator("project")
+        await migrator.down("project_plain_older", to=3, force=True)
+    await open_server.run("DROP EXTENSION vector", "project_plain_older")
+    async with open_app(plain_settings) as app:
+        with pytest.raises(UndercroftError) as refused:
+            await app.open("plain_older")
+        assert refused.value.code == "forbidden"
+        assert "in project_plain_older" in refused.value.hint
+        await open_server.run("CREATE EXTENSION vector", "project_plain_older")
+        assert (await app.open("plain_older")).name == "plain_older"
+        projects = await app.projects("test")
+        await projects.archive("plain_older")
+        await projects.drop("plain_older")

@@ -51,7 +51,7 @@ def test_a_quick_run_measures_ours_beside_the_bare_driver() -> None:
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     done = bench("entites")
     assert done.returncode == 1
-    assert "'entites': entities, start, entities.records" in done.stderr
+    assert "'entites': entities, index, start, entities.records" in done.stderr
 
 
 @pytest.mark.parametrize(("ours", "held"), [(1.9, True), (2.1, False)])

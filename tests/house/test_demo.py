@@ -48,6 +48,8 @@ def test_the_demonstration_works_and_leaves_nothing(history: Path, tmp_path: Pat
         command, cwd=history, env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 files are searchable" in done.stdout
+    assert "an answer to “Grow” is found" in done.stdout
     assert "3 records are stored" in done.stdout
     assert "Every step did what it says" in done.stdout
     assert "\x1b" not in done.stdout, "colours without a terminal"

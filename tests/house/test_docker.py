@@ -25,6 +25,12 @@ def dockerfile(root: Path) -> str:
     return (root / "Dockerfile").read_text("utf-8")
 
 
+def test_the_readme_overrides_a_service_that_exists(root: Path, compose: dict[str, Any]) -> None:
+    readme = (root / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert set(yaml.safe_load(block)["services"]) <= set(compose["services"])
+
+
 def test_hadolint_finds_nothing(root: Path) -> None:
     hadolint = Path(sys.executable).parent / "hadolint"
     if not hadolint.exists():

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -38,13 +39,32 @@ LEAKS = re.compile(
 )
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return replace(settings, call_timeout=20.0)
+CODE = """package pool
+
+// Renews a lease; a stale one is refused.
+func renew(lease Lease, epoch int) error {
+	return KeepLease(lease, epoch)
+}
+"""
 
 
 @pytest.fixture
-async def known(app: App, project: str) -> Known:
+def folder(tmp_path: Path) -> Path:
+    """A folder with code, the only one that may be indexed."""
+    (tmp_path / "code" / "pool").mkdir(parents=True)
+    (tmp_path / "code" / "pool" / "lease.go").write_text(CODE)
+    (tmp_path / "code" / "notes.txt").write_text(f"{CANARY}\n" * 30)
+    (tmp_path / CANARY).write_text("outside")
+    return tmp_path / "code"
+
+
+@pytest.fixture
+def settings(settings: Settings, folder: Path) -> Settings:
+    return replace(settings, call_timeout=20.0, index_roots=str(folder))
+
+
+@pytest.fixture
+async def known(app: App, project: str, folder: Path) -> Known:
     """A project with records, a type of its own, a second project, and canaries in all of them."""
     entities = await app.entities(project, "ada")
     schema = {"properties": {"n": {"type": "integer"}}, "x-indexed": ["n"], "description": CANARY}
@@ -61,6 +81,7 @@ async def known(app: App, project: str) -> Known:
     await entities.create("made", {"n": 1, "text": CANARY})
     pages = [await entities.query("task", limit=2), await entities.query("task", limit=3)]
     cursors = [page.next_cursor for page in pages if page.next_cursor]
+    await (await app.codebase(project)).index(folder, "code", wait=20)
     projects = await app.projects(CANARY)
     other = await projects.create(f"{project}_b", CANARY, f"/{CANARY}")
     await (await app.entities(other.name)).create("task", {"title": CANARY, "status": "pending"})
@@ -70,7 +91,7 @@ async def known(app: App, project: str) -> Known:
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # they are large on purpose
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 async def test_hostile_calls_find_no_defect_and_learn_nothing(
-    app: App, known: Known, tool: Tool
+    app: App, known: Known, folder: Path, tool: Tool
 ) -> None:
     @hypothesis_settings(
         max_examples=CALLS,
@@ -90,7 +111,9 @@ async def test_hostile_calls_find_no_defect_and_learn_nothing(
     for attack in attacks:
         changes = {"version", "changes"} & set(tool.input_schema.get("required", []))
         arguments = await with_current_versions(app, known.project, attack) if changes else attack
-        outcome = await app.boundary.call(tool.name, arguments, Caller(actor="hostile"))
+        outcome = await app.boundary.call(
+            tool.name, arguments, Caller(actor="hostile", folder=folder)
+        )
         assert_harmless(outcome, arguments)
         codes[outcome.body.get("code", "ok")] += 1
     print(tool.name, dict(codes))

@@ -88,9 +88,11 @@ async def test_every_tool_says_what_it_does_to_the_world(settings: Settings) -> 
     assert reading == {
         *("list_projects", "get_project", "list_entity_types", "get_entity_type"),
         *("get_entity", "query_entities", "get_entity_history"),
+        *("semantic_search", "find_symbol", "find_related_code", "read_code"),
+        *("get_index_status", "list_repositories"),
     }
     destructive = {name for name, hint in hints.items() if hint and hint.destructive_hint}
-    assert destructive == {"delete_entity"}
+    assert destructive == {"delete_entity", "remove_repository"}
     idempotent = {name for name, hint in hints.items() if hint and hint.idempotent_hint}
     assert {"create_project", "archive_project", "define_entity_type"} <= idempotent
     assert "create_entity" not in idempotent

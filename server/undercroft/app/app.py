@@ -9,6 +9,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from undercroft.codebase.roots import Roots
+from undercroft.codebase.service import Codebase
+from undercroft.codebase.tools import tools as codebase_tools
 from undercroft.entities.service import Entities
 from undercroft.entities.tools import tools as entity_tools
 from undercroft.mcp.boundary import Boundary
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from undercroft.mcp.call import OpenProject
     from undercroft.settings import Settings
 
-TOOLSETS: tuple[Toolset, ...] = (project_tools, entity_tools)
+TOOLSETS: tuple[Toolset, ...] = (project_tools, entity_tools, codebase_tools)
 """Every room; a new one is a folder and an entry here and in `App.services`."""
 
 
@@ -32,6 +35,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._ground: Ground | None = None
+        self._roots = Roots.named(settings.index_roots, local=settings.transport == "stdio")
         self._laying: asyncio.Task[Ground] | None = None
         catalog = choose(TOOLSETS, settings.toolsets, read_only=settings.read_only)
         self.boundary = Boundary(
@@ -48,6 +52,7 @@ class App:
         return {
             Projects: lambda database: Projects(database, self.started.provisioner),
             Entities: Entities,
+            Codebase: lambda database: Codebase(database, self._roots),
         }
 
     @property
@@ -102,6 +107,10 @@ class App:
     async def entities(self, project: str, actor: str = "python") -> Entities:
         """The entities room of a project, for a Python program."""
         return Entities((await self.open(project)).database.acting_as(actor))
+
+    async def codebase(self, project: str, actor: str = "python") -> Codebase:
+        """The codebase room of a project, for a Python program."""
+        return Codebase((await self.open(project)).database.acting_as(actor), self._roots)
 
     async def projects(self, actor: str = "python") -> Projects:
         """The projects room, for a Python program."""

@@ -12,6 +12,7 @@ from undercroft.db.connector import Connector
 from undercroft.db.pools import Pools
 from undercroft.db.queries import load_queries
 from undercroft.db.schemas import Schemas
+from undercroft.db.vector import INSTALL, UPDATE, create_in, too_old
 from undercroft.errors import NotFound, UndercroftError
 from undercroft.settings import fields, variable
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 SQL = load_queries(__package__, "doctor.sql")
 
 MINIMUM_POSTGRESQL = 150_000
-MINIMUM_VECTOR = (0, 8)
-"""halfvec and iterative index scans."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +116,7 @@ def _of_vector(version: str | None, has: bool | None, login: str) -> Finding:
             what="pgvector",
             verdict="wrong",
             says="not installed on the server",
-            mend="Install the package of your PostgreSQL, for example postgresql-18-pgvector.",
+            mend=INSTALL,
         )
     if not has:
         return Finding(
@@ -125,14 +124,14 @@ def _of_vector(version: str | None, has: bool | None, login: str) -> Finding:
             verdict="warning" if has is None else "wrong",
             says=f"{version}, which {login} may not create, "
             f"and template1 {'cannot be looked at' if has is None else 'does not have it'}",
-            mend="Have a superuser run `CREATE EXTENSION vector` in template1, once.",
+            mend=create_in("template1"),
         )
-    number = tuple(int(part) for part in version.split(".")[:2])
+    old = too_old(version)
     return Finding(
         what="pgvector",
-        verdict="ok" if number >= MINIMUM_VECTOR else "wrong",
+        verdict="wrong" if old else "ok",
         says=version,
-        mend="" if number >= MINIMUM_VECTOR else "Undercroft needs pgvector 0.8 or newer.",
+        mend=f"{UPDATE} template1." if old else "",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
+from undercroft.checkout import top_of
 from undercroft.cli.bar import progress_bar
 from undercroft.errors import InvalidInput
 from undercroft.log import configure
@@ -54,9 +54,9 @@ async def run_search(args: argparse.Namespace, settings: Settings) -> int:
     from undercroft.app import open_app  # noqa: PLC0415
 
     configure("warning", "auto")
-    async with open_app(settings) as app, _codebase(app, _top(Path.cwd())) as codebase:
+    async with open_app(settings) as app, _codebase(app, top_of(Path.cwd())) as codebase:
         if not await codebase.status():
-            await _index(codebase, _top(Path.cwd()), shown=sys.stderr.isatty())
+            await _index(codebase, top_of(Path.cwd()), shown=sys.stderr.isatty())
         found = await codebase.search(
             " ".join(args.query),
             limit=args.limit,
@@ -78,8 +78,9 @@ async def run_index(args: argparse.Namespace, settings: Settings) -> int:
     configure("warning", "auto")
     folder = Path.cwd() / args.folder
     if not folder.is_dir():
+        # Before a project is made for it.
         raise InvalidInput(f"There is no folder {args.folder!r} to index.")
-    async with open_app(settings) as app, _codebase(app, _top(folder)) as codebase:
+    async with open_app(settings) as app, _codebase(app, top_of(folder.resolve())) as codebase:
         done = await _index(codebase, folder, shown=not args.json and sys.stderr.isatty())
         await codebase.settled()
     if args.json:
@@ -127,21 +128,6 @@ async def _made(app: App, root: Path) -> str:
     )
     await projects.create(name, f"Code of {root.name}", str(root))
     return name
-
-
-def _top(folder: Path) -> Path:
-    """The top of the git checkout that the folder lies in, else the folder."""
-    try:
-        said = subprocess.run(  # noqa: S603 - a folder is no option
-            ["git", "-C", str(folder), "rev-parse", "--show-toplevel"],  # noqa: S607 - their git
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return folder.resolve()
-    return Path(said) if said else folder.resolve()
 
 
 def _show(found: Found) -> None:

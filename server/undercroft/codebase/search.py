@@ -13,7 +13,7 @@ from undercroft.codebase.embedding import builtin
 from undercroft.codebase.models import Found, Hit
 from undercroft.codebase.ranking import Candidate, Query, Ranked, rank, read
 from undercroft.errors import InvalidInput
-from undercroft.paging import decode_cursor, encode_cursor, page_of
+from undercroft.paging import PAGE_CHARACTERS, decode_cursor, encode_cursor, page_of
 
 if TYPE_CHECKING:
     from undercroft.codebase.lexical import Floats
@@ -34,6 +34,8 @@ class Request:
     languages: tuple[str, ...] = ()
     repositories: tuple[UUID, ...] = ()
     context: int = 0
+    characters: int = PAGE_CHARACTERS
+    """What the places together may have, as JSON."""
     cursor: str = ""
 
     @property
@@ -65,8 +67,8 @@ class Searcher:
         self._db = db
         self._candidates = Candidates(db)
 
-    async def search(self, request: Request, behind: Sequence[str] = ()) -> Found:
-        """The best places; `behind`: repositories whose index lags behind the disk.
+    async def search(self, request: Request, notes: Sequence[str] = ()) -> Found:
+        """The best places; `notes`: what a reader should know of the index.
 
         Raises:
             InvalidInput: The query is empty or too long, or a filter makes no sense.
@@ -75,13 +77,18 @@ class Searcher:
         query = _understood(request.query)
         ranked, degraded = await self._ranked(query, request)
         hits = await self._hits(ranked[request.offset :], request)
-        page = page_of(hits, limit=request.limit, position=lambda hit: [hits.index(hit)])
+        page = page_of(
+            hits,
+            limit=request.limit,
+            position=lambda hit: [hits.index(hit)],
+            characters=request.characters,
+        )
         shown = request.offset + len(page.items)
         more = shown < len(ranked)
         return Found(
             items=page.items,
             next_cursor=encode_cursor([shown]) if more and shown < MAX_DEPTH else None,
-            note=_note(behind, degraded=degraded),
+            note=_note(notes, degraded=degraded),
         )
 
     async def _ranked(self, query: Query, request: Request) -> tuple[list[Ranked], bool]:
@@ -189,10 +196,8 @@ def _widened(around: Sequence[str], first: int, last: int) -> str:
     return "\n".join(lines)
 
 
-def _note(behind: Sequence[str], *, degraded: bool) -> str | None:
-    notes = []
-    if behind:
-        notes.append(f"The index of {', '.join(behind)} is still catching up with the disk.")
-    if degraded:
-        notes.append("Searched by words alone: the vectors are not there yet.")
-    return " ".join(notes) or None
+def _note(notes: Sequence[str], *, degraded: bool) -> str | None:
+    told = (
+        [*notes, "Searched by words alone: the vectors are not there yet."] if degraded else notes
+    )
+    return " ".join(told) or None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from undercroft.codebase.models import Found, Hit, Place, Repository, SymbolPlace
+from undercroft.codebase.roots import Roots
 from undercroft.errors import InvalidInput, NotFound
 from undercroft.paging import Page
 from undercroft.progress import Progress, silent
@@ -24,12 +26,19 @@ REFRESH_SECONDS = 1.5
 
 MAX_LIMIT = 50
 
+MAX_TOKENS = 9_000
+TOKEN = 4
+"""Characters of a token, about."""
+
+ANY_FOLDER = Roots()
+
 
 class Codebase:
     """The code of one project."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, roots: Roots = ANY_FOLDER) -> None:
         self._db = db
+        self._roots = roots
 
     @property
     def indexer(self) -> Indexer:
@@ -45,12 +54,11 @@ class Codebase:
         """Begin to index a folder, or go on with it; returns after `wait` seconds at the latest.
 
         Raises:
-            InvalidInput: The folder cannot be read.
+            Forbidden: This server does not index that folder.
+            InvalidInput: There is no such folder, or it cannot be read.
 
         """
-        path = await asyncio.to_thread(path.expanduser)
-        if not await asyncio.to_thread(path.is_dir):
-            raise InvalidInput(f"There is no folder {path.name!r} to index.")
+        path = await asyncio.to_thread(self._roots.checked, path)
         indexer = self.indexer
         running = await indexer.start(path, name)
         running.watchers.append(progress)
@@ -70,6 +78,10 @@ class Codebase:
         if not repository:
             return [_repository(one) for one in every]
         return [_repository(one) for one in _named(every, repository)]
+
+    async def repositories(self) -> list[Repository]:
+        """Every repository, without what was left out of it."""
+        return [replace(one, omitted=None) for one in await self.status()]
 
     async def remove(self, repository: str) -> Repository:
         """Forget a repository's index; the folder itself is not touched."""
@@ -92,9 +104,13 @@ class Codebase:
         languages: Sequence[str] = (),
         repositories: Sequence[str] = (),
         context: int = 0,
+        max_tokens: int = MAX_TOKENS,
         cursor: str = "",
     ) -> Found:
         """The places that answer a question best, from an index brought up to date first.
+
+        Fewer than `limit` come where they have more than `max_tokens` together (at four
+        characters each); `next_cursor` goes on behind them.
 
         Raises:
             InvalidInput: The query is empty, or a filter makes no sense.
@@ -104,7 +120,7 @@ class Codebase:
         from undercroft.codebase.search import Request, Searcher  # noqa: PLC0415 - numpy
 
         chosen = await self._chosen(repositories)
-        behind = await self._refresh(chosen)
+        notes = await self._refresh(chosen)
         request = Request(
             query=query,
             limit=max(1, min(limit, MAX_LIMIT)),
@@ -112,9 +128,10 @@ class Codebase:
             languages=tuple(languages),
             repositories=tuple(one.id for one in chosen) if repositories else (),
             context=context,
+            characters=max_tokens * TOKEN,
             cursor=cursor,
         )
-        return await Searcher(self._db).search(request, behind)
+        return await Searcher(self._db).search(request, notes)
 
     async def symbol(
         self,
@@ -174,15 +191,22 @@ class Codebase:
         return [one for name in names for one in _named(every, name)] if names else every
 
     async def _refresh(self, chosen: Sequence[RepositoryStatus]) -> list[str]:
-        """The names of those that could not be brought up to date in time."""
+        """Bring them up to date; what a reader should know of those where that did not work."""
         budget = REFRESH_SECONDS / len(chosen)
         indexer = self.indexer
-        behind = []
+        notes = []
         for one in chosen:
-            fresh = await indexer.refresh(one.id, budget)
-            if not fresh.complete:
-                behind.append(one.name)
-        return behind
+            try:
+                fresh = await indexer.refresh(one.id, budget)
+            except InvalidInput:
+                notes.append(
+                    f"The folder of {one.name} cannot be read: its index answers as it was last. "
+                    "remove_repository forgets it."
+                )
+            else:
+                if not fresh.complete:
+                    notes.append(f"The index of {one.name} is still catching up with the disk.")
+        return notes
 
 
 def _named(every: Sequence[RepositoryStatus], name: str) -> list[RepositoryStatus]:

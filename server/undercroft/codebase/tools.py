@@ -17,6 +17,7 @@ tools = Toolset("codebase")
 Limit = Annotated[int, Field(ge=1, le=50)]
 Lines = Annotated[int, Field(ge=0, le=100)]
 Names = list[str]
+Tokens = Annotated[int, Field(ge=500, le=9_000)]
 
 
 @tools.write(idempotent=True)
@@ -28,7 +29,10 @@ async def index_repository(  # noqa: PLR0913, PLR0917 - a folder and how long to
     name: str = "",
     wait_seconds: Annotated[float, Field(ge=0, le=50)] = 20,
 ) -> Repository:
-    """Index a folder (default: the working one) for search; goes on in the background."""
+    """Index a folder (default: the working one) for search, or what changed in it.
+
+    Goes on in the background; get_index_status follows it.
+    """
     return await codebase.index((caller.folder or Path()) / path, name, wait_seconds, progress)
 
 
@@ -41,7 +45,7 @@ async def get_index_status(codebase: Codebase, repository: str = "") -> list[Rep
 @tools.read
 async def list_repositories(codebase: Codebase) -> list[Repository]:
     """List indexed folders."""
-    return await codebase.status()
+    return await codebase.repositories()
 
 
 @tools.write(toolset="codebase_admin", idempotent=True, destructive=True)
@@ -65,11 +69,12 @@ async def semantic_search(  # noqa: PLR0913, PLR0917 - what a search can be narr
     file_types: Names = [],  # noqa: B006 - never changed
     repositories: Names = [],  # noqa: B006 - never changed
     context_lines: Lines = 0,
+    max_tokens: Tokens = 9_000,
     cursor: str = "",
 ) -> Found:
-    """Find code by meaning or name; the index follows the disk.
+    """Find code by question, words or name: places with text, best first.
 
-    paths: globs such as src/**/*.py; file_types: python, markdown…
+    The index follows the disk. paths: globs (src/**/*.py); file_types: python, markdown…
     """
     return await codebase.search(
         query,
@@ -78,6 +83,7 @@ async def semantic_search(  # noqa: PLR0913, PLR0917 - what a search can be narr
         languages=file_types,
         repositories=repositories,
         context=context_lines,
+        max_tokens=max_tokens,
         cursor=cursor,
     )
 

@@ -79,7 +79,7 @@ class Database:
         """Run a statement that our own code has built (DDL); identifiers are quoted by then."""
         await self._run("execute", make_query("built", text), ())
 
-    async def copy(self, table: str, columns: Sequence[str], rows: bytes) -> None:
+    async def copy(self, table: str, columns: Sequence[str], rows: bytes | bytearray) -> None:
         """Add rows that are in the binary format of COPY already; `table` names its schema."""
         if self._connection is None:
             async with self.transaction() as bound:
@@ -194,7 +194,7 @@ class Database:
             raise translate(error, in_doubt=False) from None
 
 
-async def _pieces(data: bytes) -> AsyncIterator[memoryview]:
+async def _pieces(data: bytes | bytearray) -> AsyncIterator[memoryview]:
     view = memoryview(data)
     for at in range(0, len(view), PIECE):
         yield view[at : at + PIECE]

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import structlog
 
@@ -57,6 +57,14 @@ class Lease:
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._pool.hand_back(self._held, error)
+
+
+@runtime_checkable
+class Ending(Protocol):
+    """Something cached that works in the background."""
+
+    async def end(self) -> None:
+        """Stop, and say so in the database."""
 
 
 class Pool:
@@ -274,9 +282,17 @@ class Pool:
     async def drain(self) -> None:
         """Close what is idle and forget what is cached; the next use begins anew."""
         await self._await_abandoned()
+        await self._end_cached()
         self.expire()
-        self._cache.clear()
         await asyncio.gather(*self._retiring, return_exceptions=True)
+
+    async def _end_cached(self) -> None:
+        """Stop what works in the background, while it still gets connections to say so."""
+        endings = [one.end() for one in self._cache.values() if isinstance(one, Ending)]
+        self._cache.clear()
+        if endings:
+            ending = asyncio.gather(*endings, return_exceptions=True)
+            await asyncio.wait({ending}, timeout=CLOSE_TIMEOUT)
 
     async def _await_abandoned(self) -> None:
         """Let openings that nobody waits for come to their end."""
@@ -287,6 +303,7 @@ class Pool:
 
     async def close(self) -> None:
         """Close every connection that is not in use; those in use end when released."""
+        await self._end_cached()
         self._closing = True
         await self._await_abandoned()
         while self._idle:

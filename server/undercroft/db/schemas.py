@@ -19,6 +19,7 @@ from undercroft.db.pools import Pool, Pools
 from undercroft.db.queries import load_queries, quote_ident
 from undercroft.db.roles import SQL, Roles, admission, grant, prepare_roles, settlement
 from undercroft.db.sqlstate import DRIVER_ERRORS, translate
+from undercroft.db.vector import require_vector
 from undercroft.errors import Conflict, NotFound, Unavailable
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Schemas:
     async def fill(self, database: str) -> None:
         """Bring an empty database to this schema, built-in types included."""
         await self._settle(database)
+        await self._require_vector(database, "template1")
         await (await self.migrator("project")).up(database)
         pool = self._pools.pool(database, _limits(self._settings, "project"))
         await self._furnish(Database(pool))
@@ -166,6 +168,8 @@ class Schemas:
             if line == "registry":
                 # Whoever made it may have died before it was opened to the owner of its tables.
                 await self._settle(database)
+            else:
+                await self._require_vector(database, database)
             outcome = await (await self.migrator(line)).up(database)
         pool.expire()
         log.info("migrated", database=database, steps=len(outcome.steps))
@@ -175,6 +179,10 @@ class Schemas:
             # Another server may make it in the same moment.
             with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
                 await connection.execute(f"CREATE DATABASE {quote_ident(name)}")
+
+    async def _require_vector(self, database: str, where: str) -> None:
+        async with self._administration(database) as connection:
+            await require_vector(connection, where)
 
     async def _settle(self, database: str) -> None:
         roles = await self.roles()

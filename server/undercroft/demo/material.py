@@ -9,19 +9,26 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+import undercroft
+from undercroft.checkout import top_of
+
 MOST = 2_000
 """Records at most; a long history's newest."""
 
 _FORMAT = "%x1e%H%x1f%an%x1f%aI%x1f%s"
+_WORD = re.compile(r"[^\W\d_]{3}")
 _COUNT = re.compile(r"(\d+) (file|insertion|deletion)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """Records of one type, and a question that they answer."""
+    """Code with a question about it; records of one type, and a question that they answer."""
 
+    code: Path
+    """The folder that is searched."""
+    question: str
     origin: str
-    """Where they came from, as half a sentence."""
+    """Where the records came from, as half a sentence."""
     type: str
     schema: Mapping[str, Any]
     records: Sequence[Mapping[str, Any]]
@@ -38,6 +45,9 @@ def gather(folder: Path) -> Material:
 
 def _history(commits: Sequence[Mapping[str, Any]], folder: Path) -> Material:
     return Material(
+        code=top_of(folder),
+        # What was worked on last can be found by what was said of it.
+        question=next((one["subject"] for one in commits if _WORD.search(one["subject"])), "main"),
         origin=f"the git history of {folder}",
         type="commit",
         schema=_object(
@@ -66,6 +76,8 @@ def _installed() -> Material:
         if one.metadata["Name"]
     ]
     return Material(
+        code=Path(undercroft.__file__).parent,
+        question="where is a stale update refused?",
         origin="the Python packages installed here (no git history was found)",
         type="distribution",
         schema=_object(

@@ -53,7 +53,9 @@ async def _play(play: Play, project: str, started: float) -> BrokenPromise | Non
     """Do all steps; the failure is returned, since the client would wrap what is raised."""
     try:
         await play.look_around(started)
-        await play.keep_records(project)
+        await play.make_project(project)
+        await play.find_code()
+        await play.keep_records()
         await play.change_and_go_back()
     except BrokenPromise as broken:
         return broken
@@ -115,12 +117,37 @@ class Play:
         )
         self.promise("create_entities" in names, f"the server offers {len(names)} tools")
 
-    async def keep_records(self, project: str) -> None:
-        """Make a project and a type, store every record, and ask a question."""
+    async def make_project(self, project: str) -> None:
+        """Make the project that all the rest happens in."""
         self.transcript.step("A project: a private database")
         made = await self.call("create_project", name=project, description="A demonstration.")
         self.promise(made["name"] == project, f"the project {project} has a database of its own")
         self.project = project
+
+    async def find_code(self) -> None:
+        """Index the code, ask for something in it, and read on around the answer."""
+        self.transcript.step("Code: indexed once, found by what it means")
+        done = await self.call("index_repository", path=str(self.material.code), name="code")
+        while done["status"] == "in_progress":
+            done = await self.call(
+                "index_repository", path=str(self.material.code), wait_seconds=50
+            )
+        self.promise(
+            done["status"] == "completed" and done["chunks"],
+            f"{done['files']:,} files are searchable, as {done['chunks']:,} pieces",
+        )
+        found = await self.call("semantic_search", query=self.material.question, limit=3)
+        self.promise(found["items"], f"an answer to “{self.material.question}” is found")
+        best = found["items"][0]
+        lines = {"start_line": best["start_line"], "end_line": best["end_line"]}
+        place = await self.call("read_code", path=best["path"], **lines, context_lines=3)
+        self.promise(
+            best["text"] in place["text"],
+            f"the best one is {best['path']}, lines {best['start_line']} to {best['end_line']}",
+        )
+
+    async def keep_records(self) -> None:
+        """Make a type, store every record, and ask a question."""
         self.transcript.step("A type: JSON Schema says what a record is")
         kind = self.material
         await self.call("define_entity_type", name=kind.type, schema=dict(kind.schema))

@@ -58,6 +58,10 @@ Undercroft keeps a private PostgreSQL database per software project.
 
 Project: calls find it by the working folder; otherwise pass `project`. No project yet: \
 create_project.
+Code: before you read or grep around, ask semantic_search ("where is a stale lease refused?"): \
+it gives the lines, best first. index_repository once per folder; from then on the index follows \
+the disk. find_symbol: where a name is defined and used; find_related_code: what resembles a \
+place; read_code: lines of a file.
 Records: a record has a type (JSON Schema). list_entity_types shows what exists (task and vendor \
 are built in), get_entity_type a schema, define_entity_type makes or changes one. create_entity \
 stores a record; create_entities and update_entities do up to 500, all or none.

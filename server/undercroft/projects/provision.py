@@ -106,16 +106,23 @@ class Provisioner:
             f"COMMENT ON DATABASE {quote_ident(database)} IS {quote_literal(self._mark)}"
         )
 
-    async def refuse_foreign(self, name: str) -> None:
-        """Refuse a new project whose database exists already, as another registry's may.
+    async def prepare(self, name: str) -> None:
+        """Make sure, before a new project is announced, that its database can be made.
 
         Raises:
-            Conflict: It does.
+            Conflict: It exists already, as another registry's may; or pgvector is too old.
+            Forbidden, NotFound: The server lacks what a project needs; the hint says what.
 
         """
-        found = await self._describe(f"project_{name}", "")
+        template = await self._schema.template_name()
+        found = await self._describe(f"project_{name}", template)
         if found["invalid"] is False:
             raise foreign(f"project_{name}")
+        if not found["has_template"]:
+            # What may pass by itself is left to `complete`, which tries again.
+            async with self._turns:
+                with suppress(Unavailable, OutcomeUnknown):
+                    await self.make_template(template)
 
     @property
     def _mark(self) -> str:

@@ -53,7 +53,7 @@ class Projects:
         configured = checked_settings(settings or {})
         _check_text(description)
         if await self._db.fetch_row(SQL.get_project, name) is None:
-            await self._provisioner.refuse_foreign(name)
+            await self._provisioner.prepare(name)
         inserted = await self._db.fetch_value(
             SQL.insert_project, name, description, root, configured, self._db.actor
         )

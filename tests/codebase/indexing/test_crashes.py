@@ -178,7 +178,7 @@ async def test_a_run_can_be_cancelled_and_goes_on_later(bench: Bench, tree: Path
     with pytest.raises(Cancelled):
         await asyncio.wait_for(running, WAIT)
     status = await bench.indexer().status(status.id)
-    assert (status.status, status.error) == ("failed", "The indexing was cancelled.")
+    assert (status.status, status.error) == ("pending", "The indexing was cancelled.")
     assert not await bench.indexer().cancel(status.id)
     [kept] = await bench.rows("SELECT count(*) FROM codebase.files")
     assert 0 < kept[0] < 31

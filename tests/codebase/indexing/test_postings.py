@@ -50,7 +50,7 @@ def test_what_is_encoded_can_be_decoded(has: list[bool], count: int) -> None:
 @given(st.lists(st.tuples(st.integers(-9, 10**9), CODE), max_size=9), st.integers(0, 10**12))
 def test_numbers_are_shifted_in_every_row(given_rows: list[tuple[int, str]], amount: int) -> None:
     head = struct.Struct("!hiq")
-    rows = binary.pack((head.pack(2, 8, n), binary.text(text)) for n, text in given_rows)
+    rows = binary.pack(head.pack(2, 8, n) + binary.text(text) for n, text in given_rows)
     shifted = binary.shifted(rows, (binary.FIRST, 8, amount))
     plain = b"".join(head.pack(2, 8, n + amount) + binary.text(text) for n, text in given_rows)
     assert shifted == binary.HEAD + plain + binary.TAIL

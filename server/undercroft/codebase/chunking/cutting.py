@@ -78,12 +78,14 @@ def cut(
 def _best(lines: Lines, first: int, last: int, depths: Mapping[int, int] | None) -> int:
     """The row where the next part begins: shallow, after a blank row, and not too near."""
     best, lowest = first + 1, float("inf")
+    rows, before = lines.rows, lines.before
+    begin, end = before[first] + 1, before[last + 1] - 1
     for row in range(first + 1, last + 1):
-        size = lines.size(first, row - 1)
+        size = before[row] - begin
         if size > TARGET:
             break
-        cost = _cost(lines.rows, row, depths) + 6 * (1 - size / TARGET)
-        if size < SMALL or lines.size(row, last) < SMALL:
+        cost = _cost(rows, row, depths) + 6 * (1 - size / TARGET)
+        if size < SMALL or end - before[row] < SMALL:
             cost += 6
         if cost <= lowest:
             best, lowest = row, cost
@@ -101,7 +103,8 @@ def _cost(rows: list[str], row: int, depths: Mapping[int, int] | None) -> float:
         if depth is None:
             return PARAGRAPH if after_blank else FOREIGN
         return 2 * depth + (0 if after_blank else 1)
-    indentation = min(len(line.expandtabs(4)) - len(bare), FOREIGN)
+    wide = line.expandtabs(4) if "\t" in line else line
+    indentation = min(len(wide) - len(bare), FOREIGN)
     closing = 4 if bare[0] in ")}]" else 0
     return indentation + closing + (0 if after_blank else 3)
 

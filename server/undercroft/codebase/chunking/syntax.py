@@ -85,14 +85,16 @@ def _find(grammar: Grammar, root: Node, lines: Lines, data: bytes) -> Findings:
     from tree_sitter import QueryCursor  # noqa: PLC0415  loaded with the first file
 
     found = Findings()
+    masks, kinds = found.masks, grammar.kinds
     numbers: dict[int, int] = {}
     for number, captures in QueryCursor(grammar.query).matches(root):
-        kind = grammar.kinds[number]
-        if kind in {"string", "comment"}:
-            node = captures[kind][0]
-            found.masks.append((node.start_byte, node.end_byte))
-            if kind == "comment":
-                _note_before(found.before, node, lines)
+        kind = kinds[number]
+        if kind == "string":
+            masks.append(captures["string"][0].byte_range)
+        elif kind == "comment":
+            node = captures["comment"][0]
+            masks.append(node.byte_range)
+            _note_before(found.before, node, lines)
         elif kind == "before":
             if "call" not in captures or _text(captures["call"][0], data) in CALLS_BEFORE:
                 _note_before(found.before, captures["before"][-1], lines)
@@ -153,6 +155,8 @@ def _unit(kind: str, captures: dict[str, list[Node]], data: bytes) -> Unit | Non
 def _name(node: Node) -> Node:
     """The name in a declarator, or in the head of a call that defines."""
     for _ in range(DECLARATORS):
+        if not node.child_count:
+            return node
         inner = (
             node.child_by_field_name("declarator")
             or (node.child_by_field_name("left") if node.type == "binary_operator" else None)

@@ -61,6 +61,8 @@ class Unit:
 
 def named(text: str) -> tuple[str, str]:
     """A qualified name as (name, scope)."""
+    if text.isidentifier():
+        return text[:NAME], ""
     text = "_".join(text[:NAME].split())
     if "operator" in text:
         outer, _, name = text.rpartition("::")

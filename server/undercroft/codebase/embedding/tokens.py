@@ -17,7 +17,11 @@ SHORTEST_PIECE = 3
 
 def parts(word: str) -> list[str]:
     """`parseHTTPBody_v2` → parse, http, body, v, 2."""
-    return [part.lower() for part in PARTS.findall(word)] if len(word) <= LONGEST else []
+    if len(word) > LONGEST:
+        return []
+    if word.isascii() and word.isalpha() and (word.islower() or word.istitle()):
+        return [word.lower()]
+    return [part.lower() for part in PARTS.findall(word)]
 
 
 def words(text: str) -> list[bytes]:
@@ -37,11 +41,12 @@ class Words(dict[bytes, bytes]):
     def __init__(self, ids: Mapping[str, int]) -> None:
         super().__init__()
         self.ids = ids
+        self._parts = _Parts(ids)
 
     def __missing__(self, word: bytes) -> bytes:
         if len(self) >= self.MOST:
             self.clear()
-        found = b"".join(self._packed(part) for part in parts(word.decode()))
+        found = b"".join(map(self._parts.__getitem__, parts(word.decode())))
         self[word] = found
         return found
 
@@ -49,20 +54,40 @@ class Words(dict[bytes, bytes]):
         """The ids of all words of a text, in order."""
         return b"".join(map(self.__getitem__, words(text)))
 
-    def _packed(self, part: str) -> bytes:
-        known = self.ids.get(part)
-        if known is not None:
-            return known.to_bytes(2, "little")
-        return b"".join(self.ids[piece].to_bytes(2, "little") for piece in self.pieces(part))
-
     def pieces(self, part: str) -> list[str]:
         """An unknown word cut into known ones, longest first: `routergroup` → router, group."""
+        return self._parts.pieces(part)
+
+
+class _Parts(dict[str, bytes]):
+    """Each part with its id, or those of its pieces: unknown ones come again in other words."""
+
+    MOST = 1 << 16
+
+    def __init__(self, ids: Mapping[str, int]) -> None:
+        self._known = {part: number.to_bytes(2, "little") for part, number in ids.items()}
+        self._longest = max(map(len, ids), default=0)
+        super().__init__(self._known)
+
+    def __missing__(self, part: str) -> bytes:
+        if len(self) >= self.MOST:
+            self.clear()
+            self.update(self._known)
+        found = b"".join(map(self._known.__getitem__, self.pieces(part)))
+        self[part] = found
+        return found
+
+    def pieces(self, part: str) -> list[str]:
+        """See `Words.pieces`."""
         found: list[str] = []
-        at = 0
-        while len(part) - at >= SHORTEST_PIECE:
-            ends = range(len(part), at + SHORTEST_PIECE - 1, -1)
-            end = next((end for end in ends if part[at:end] in self.ids), 0)
-            if end:
-                found.append(part[at:end])
-            at = end or len(part)
+        known = self._known
+        at, size = 0, len(part)
+        while size - at >= SHORTEST_PIECE:
+            for end in range(min(size, at + self._longest), at + SHORTEST_PIECE - 1, -1):
+                if part[at:end] in known:
+                    found.append(part[at:end])
+                    at = end
+                    break
+            else:
+                break
         return found

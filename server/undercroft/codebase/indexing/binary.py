@@ -37,16 +37,12 @@ class Rows:
         return len(self.starts) // 4
 
 
-def pack(rows: Iterable[Sequence[bytes]]) -> Rows:
-    """Rows given as bytes that follow each other: fixed parts are packed by the caller."""
-    parts: list[bytes] = []
-    starts: list[int] = []
-    at = 0
-    for row in rows:
-        starts.append(at)
-        at += sum(map(len, row))
-        parts.extend(row)
-    return Rows(data=b"".join(parts), starts=np.array(starts, dtype=np.int32).tobytes())
+def pack(rows: Iterable[bytes]) -> Rows:
+    """Rows that the caller has packed."""
+    packed = list(rows)
+    lengths = np.fromiter(map(len, packed), dtype=np.int32, count=len(packed))
+    starts = np.cumsum(lengths, dtype=np.int32) - lengths
+    return Rows(data=b"".join(packed), starts=starts.tobytes())
 
 
 def text(value: str) -> bytes:
@@ -75,11 +71,13 @@ def integers(values: Sequence[int]) -> bytes:
                        *(part for value in values for part in (4, value)))  # fmt: skip
 
 
-def postings(terms: Iterable[tuple[str, bytes]]) -> Iterator[tuple[bytes, ...]]:
+def postings(terms: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
     """(segment_id, term, postings) rows; in the order of the index they cost it least."""
     head = _POSTING.pack(3, 4, 0)
+    length = _LENGTH.pack
     for term, data in terms:
-        yield head, text(term), blob(data)
+        name = term.encode("utf-8", "replace")
+        yield head + length(len(name)) + name + length(len(data)) + data
 
 
 def vectors(ids: npt.NDArray[np.int64], model: int, vectors: npt.NDArray[np.float32]) -> Rows:
@@ -97,10 +95,10 @@ def vectors(ids: npt.NDArray[np.int64], model: int, vectors: npt.NDArray[np.floa
     return Rows(data=rows.tobytes(), starts=starts.tobytes())
 
 
-def shifted(rows: Rows, *shifts: tuple[int, int, int]) -> bytes:
+def shifted(rows: Rows, *shifts: tuple[int, int, int]) -> bytearray:
     """The whole COPY, each (distance, width, amount) added to the number in every row there."""
     head = len(HEAD)
-    data = bytearray(HEAD + rows.data + TAIL)
+    data = bytearray().join((HEAD, rows.data, TAIL))
     view = np.frombuffer(data, dtype=np.uint8)
     starts = np.frombuffer(rows.starts, dtype=np.int32).astype(np.int64) + head
     for distance, width, amount in shifts:
@@ -108,4 +106,4 @@ def shifted(rows: Rows, *shifts: tuple[int, int, int]) -> bytes:
         kind = f">i{width}"
         numbers = np.ascontiguousarray(view[places]).view(kind) + amount
         view[places] = numbers.astype(kind).view(np.uint8).reshape(-1, width)
-    return bytes(data)
+    return data

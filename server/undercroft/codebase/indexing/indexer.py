@@ -14,7 +14,7 @@ import structlog
 from pydantic_core import to_json
 
 from undercroft.codebase.indexing.hands import Hand, Thread, Worker
-from undercroft.codebase.indexing.lease import Lease, LeaseLost
+from undercroft.codebase.indexing.lease import Cancelled, Lease, LeaseLost
 from undercroft.codebase.indexing.models import Freshness, RepositoryStatus, RunReport
 from undercroft.codebase.indexing.planning import BATCH_FILES, Look, Plan, look, plan
 from undercroft.codebase.indexing.reading import disk_path, stored_path
@@ -118,7 +118,8 @@ class Indexer:
         except LeaseLost:
             raise
         except UndercroftError as error:
-            await lease.end(self._db, "failed", error.message)
+            stopped = isinstance(error, Cancelled)
+            await lease.end(self._db, "pending" if stopped else "failed", error.message)
             raise
         except asyncio.CancelledError:
             with suppress(Exception):

@@ -55,7 +55,7 @@ class Labor:
         self.stages = {}
         texts: dict[str, _Text] = {}
         with self._stage("read"):
-            found = [self._read(root, file, texts) for file in files]
+            found = [self._seen(read, texts) for read in reading.read_files(root, files)]
         new, renamed = self._masked(texts, ask)
         found = [
             file._replace(digest=renamed.get(file.digest, file.digest)) if file.digest else file
@@ -72,8 +72,8 @@ class Labor:
         finally:
             self.stages[name] = self.stages.get(name, 0.0) + time.thread_time() - began
 
-    def _read(self, root: Path, wanted: Wanted, texts: dict[str, _Text]) -> Seen:
-        file, text, omitted, settled = reading.read_file(root, wanted)
+    def _seen(self, read: reading.Read, texts: dict[str, _Text]) -> Seen:
+        file, text, omitted, settled = read
         mtime_ns = file.mtime_ns if settled else 0
         if omitted:
             reason = "" if omitted == reading.GONE else omitted
@@ -148,7 +148,7 @@ class Labor:
         return found
 
 
-def _contents(new: Sequence[_New]) -> Iterator[tuple[bytes, ...]]:
+def _contents(new: Sequence[_New]) -> Iterator[bytes]:
     """As `store.COLUMNS` has them."""
     first = 0
     for number, one in enumerate(new):
@@ -157,26 +157,26 @@ def _contents(new: Sequence[_New]) -> Iterator[tuple[bytes, ...]]:
         size = len(one.text.encode("utf-8", "replace"))
         fixed = (8, number, 8, first, 4, count, 4, lines, 4, size, 4, one.masked)
         yield (
-            _CONTENT.pack(10, *fixed),
-            binary.blob(bytes.fromhex(one.digest)),
-            binary.word(one.parsed.language),
-            binary.word(one.parsed.fallback),
-            binary.text(_uses(one.parsed.symbols)),
+            _CONTENT.pack(10, *fixed)
+            + binary.blob(bytes.fromhex(one.digest))
+            + binary.word(one.parsed.language)
+            + binary.word(one.parsed.fallback)
+            + binary.text(_uses(one.parsed.symbols))
         )
         first += count
 
 
-def _chunks(new: Sequence[_New]) -> Iterator[tuple[bytes, ...]]:
+def _chunks(new: Sequence[_New]) -> Iterator[bytes]:
     """(id, content_id, start_line, end_line, kind, symbol, scope, content)."""
     place = 0
     for number, one in enumerate(new):
         for chunk in one.parsed.chunks:
             yield (
-                _CHUNK.pack(8, 8, place, 8, number, 4, chunk.start_line, 4, chunk.end_line),
-                binary.word(chunk.kind),
-                binary.text(chunk.symbol),
-                binary.word(chunk.scope),
-                binary.text(chunk.text),
+                _CHUNK.pack(8, 8, place, 8, number, 4, chunk.start_line, 4, chunk.end_line)
+                + binary.word(chunk.kind)
+                + binary.text(chunk.symbol)
+                + binary.word(chunk.scope)
+                + binary.text(chunk.text)
             )
             place += 1
 
@@ -190,16 +190,16 @@ def _uses(symbols: Iterable[chunking.Symbol]) -> str:
     return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
 
 
-def _symbols(new: Sequence[_New]) -> Iterator[tuple[bytes, ...]]:
+def _symbols(new: Sequence[_New]) -> Iterator[bytes]:
     """As `store.COLUMNS` has them: definitions alone."""
     for number, one in enumerate(new):
         for symbol in one.parsed.symbols:
             if symbol.role == "definition":
                 yield (
-                    _SYMBOL.pack(7, 8, number, 4, symbol.end_line),
-                    binary.text(symbol.name),
-                    binary.word(symbol.role),
-                    binary.word(symbol.kind),
-                    binary.word(symbol.scope),
-                    binary.integers((symbol.line,)),
+                    _SYMBOL.pack(7, 8, number, 4, symbol.end_line)
+                    + binary.text(symbol.name)
+                    + binary.word(symbol.role)
+                    + binary.word(symbol.kind)
+                    + binary.word(symbol.scope)
+                    + binary.integers((symbol.line,))
                 )

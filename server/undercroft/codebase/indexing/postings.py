@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +25,16 @@ LONGEST = 65_535
 """A chunk has no more terms."""
 
 
-class _Numbered(dict[str, int]):
+_COUNT_BITS = 16
+"""Of a key and its count in one number: sorting numbers is faster than ordering their places."""
+
+Key = TypeVar("Key", str, bytes)
+
+
+class _Numbered(dict[Key, int]):
     """Gives every new key the next number."""
 
-    def __missing__(self, key: str) -> int:
+    def __missing__(self, key: Key) -> int:
         self[key] = number = len(self)
         return number
 
@@ -35,8 +42,12 @@ class _Numbered(dict[str, int]):
 def build(texts: Sequence[str]) -> Segment:
     """The segment of these chunks."""
     tokens, documents, counts = _tokens(texts)
-    terms = _Numbered()
-    parts = [[terms[term] for term in words.terms(token)] for token in tokens]
+    terms = _Numbered[str]()
+    number = terms.__getitem__
+    parts = [
+        list(map(number, words.terms_of(token.decode("utf-8", "surrogatepass"))))
+        for token in tokens
+    ]
     sizes = np.array([len(part) for part in parts], dtype=np.int64)
     flat = np.fromiter(chain.from_iterable(parts), dtype=np.int64, count=int(sizes.sum()))
     of, rows = _expanded(documents[1], sizes)
@@ -44,16 +55,16 @@ def build(texts: Sequence[str]) -> Segment:
     return _segment(list(terms), len(texts), *_summed(pairs, counts[rows]))
 
 
-def _tokens(texts: Sequence[str]) -> tuple[_Numbered, tuple[Numbers, Numbers], Numbers]:
+def _tokens(texts: Sequence[str]) -> tuple[list[bytes], tuple[Numbers, Numbers], Numbers]:
     """All tokens; (text, token) of each that occurs; how often it does."""
-    numbers = _Numbered()
-    found = [list(map(numbers.__getitem__, words.TOKEN.findall(text))) for text in texts]
+    numbers = _Numbered[bytes]()
+    found = [list(map(numbers.__getitem__, words.tokens(text))) for text in texts]
     lengths = [len(one) for one in found]
     ids = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=sum(lengths))
     keys = ids * max(len(texts), 1) + np.repeat(np.arange(len(texts)), lengths)
     keys, counts = np.unique(keys, return_counts=True)
     token, text = np.divmod(keys, max(len(texts), 1))
-    return numbers, (text, token), counts
+    return list(numbers), (text, token), counts
 
 
 def _expanded(token: Numbers, sizes: Numbers) -> tuple[Numbers, Numbers]:
@@ -67,8 +78,9 @@ def _expanded(token: Numbers, sizes: Numbers) -> tuple[Numbers, Numbers]:
 
 def _summed(keys: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
     """Each key once, in order, with the sum of its counts."""
-    order = np.argsort(keys, kind="stable")
-    keys, counts = keys[order], counts[order]
+    both = keys << _COUNT_BITS | np.minimum(counts, LONGEST)
+    both.sort()
+    keys, counts = both >> _COUNT_BITS, both & LONGEST
     first = np.flatnonzero(np.diff(keys, prepend=-1))
     return keys[first], np.add.reduceat(counts, first) if len(first) else counts
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +40,7 @@ def disk_path(path: str) -> str:
 def signature(root: Path, path: str) -> Wanted | None:
     """A file's size, time and inode now; None: it is gone."""
     try:
-        found = (root / path).lstat()
+        found = os.lstat(f"{root}/{path}")
     except OSError:
         return None
     return Wanted(path, found.st_size, found.st_mtime_ns, signed(found.st_ino))
@@ -59,22 +62,45 @@ class Read(NamedTuple):
     """The signature would tell of any later change."""
 
 
-def read_file(root: Path, wanted: Wanted) -> Read:
-    """A file's text with the signature that belongs to it."""
+def read_files(root: Path, files: Iterable[Wanted]) -> Iterator[Read]:
+    """Files one after the other; folders stay open from one to the next."""
+    with ExitStack() as stack:
+        try:
+            ladder = stack.enter_context(walking.Ladder(root))
+        except OSError:
+            ladder = None
+        for file in files:
+            yield read_file(root, file, ladder)
+
+
+def read_file(root: Path, wanted: Wanted, ladder: walking.Ladder | None = None) -> Read:
+    """A file's text with the signature that belongs to it.
+
+    Through folders that are open already only the very file is taken that the walk saw and that
+    its path still leads to; whatever else they show is looked at anew from the root on.
+    """
+    if ladder is not None:
+        data = walking.read_from(ladder, walking.FoundFile(*wanted))
+        if not isinstance(data, str) and signature(root, wanted.path) == wanted:
+            return _judged(wanted, data, steady=True)
     before = wanted
     steady = False
     for _ in range(TRIES):
-        data = walking.read(root, walking.FoundFile(*before))
+        found = walking.read(root, walking.FoundFile(*before))
         after = signature(root, before.path)
-        if after is None or data == GONE:
+        if after is None or found == GONE:
             return Read(before, "", GONE, settled=True)
         steady, before = after == before, after
         if steady:
             break
-    settled = steady and time.time_ns() - before.mtime_ns > UNSETTLED
-    reason = data if isinstance(data, str) else walking.classify(before.path, data)
+    return _judged(before, found, steady=steady)
+
+
+def _judged(file: Wanted, data: bytes | str, *, steady: bool) -> Read:
+    settled = steady and time.time_ns() - file.mtime_ns > UNSETTLED
+    reason = data if isinstance(data, str) else walking.classify(file.path, data)
     text = None if isinstance(data, str) or reason else walking.decode(data)
-    return Read(before, text or "", reason or ("binary" if text is None else ""), settled)
+    return Read(file, text or "", reason or ("binary" if text is None else ""), settled)
 
 
 def digest(rules: str, language: str, text: str) -> str:

@@ -76,9 +76,10 @@ class Run:
         try:
             async with asyncio.TaskGroup() as group:
                 alive = group.create_task(self._stay_alive())
-                await self._remove(plan.removed)
                 if plan.changed:
                     await self._work(plan)
+                # After what is new: a file that has moved finds its content still held.
+                await self._remove(plan.removed)
                 alive.cancel()
         except BaseExceptionGroup as errors:
             raise _first(errors) from None

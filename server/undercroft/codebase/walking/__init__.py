@@ -45,10 +45,22 @@ def walk(
 
 def read(root: Path, found: FoundFile, *, max_bytes: int = MAX_BYTES) -> bytes | str:
     """The bytes of a found file, or the reason it is left out ("gone" if it was deleted)."""
-    folder, _, name = found.path.rpartition("/")
     try:
         with Ladder(root) as ladder:
-            return read_at(ladder.enter(folder), name, max_bytes=max_bytes)
+            return read_from(ladder, found, max_bytes=max_bytes)
+    except OSError:
+        return "unreadable"
+
+
+def read_from(ladder: Ladder, found: FoundFile, *, max_bytes: int = MAX_BYTES) -> bytes | str:
+    """As `read`, with folders that may be open already since files beside it were read.
+
+    What a folder's path leads to may have changed since then: whoever asks has to compare the
+    file with what the path leads to afterwards.
+    """
+    folder, _, name = found.path.rpartition("/")
+    try:
+        return read_at(ladder.enter(folder), name, max_bytes=max_bytes)
     except Left as left:
         return left.reason or "gone"
     except OSError:
@@ -59,10 +71,12 @@ __all__ = [
     "MAX_BYTES",
     "MAX_FILES",
     "FoundFile",
+    "Ladder",
     "Omissions",
     "Walk",
     "classify",
     "decode",
     "read",
+    "read_from",
     "walk",
 ]
