@@ -63,11 +63,12 @@ WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY 1, a.attnum;
 
 -- watch_files --
--- Note every change of files that counts although nobody holds the lease.
+-- Note every change of files that counts although the last run has ended.
 CREATE TABLE public.unleased (at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE FUNCTION public.note_unleased() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    INSERT INTO public.unleased SELECT FROM codebase.repositories WHERE lease_until IS NULL;
+    INSERT INTO public.unleased
+    SELECT FROM codebase.repositories WHERE indexing_status <> 'in_progress';
     RETURN NULL;
 END
 $$;

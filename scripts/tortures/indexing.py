@@ -36,9 +36,9 @@ async def torture(effort: Effort) -> AsyncIterator[Invariant]:
         async with place.asked(killer.database) as connection:
             await connection.execute(INDEX.watch_files.text)
         await _kill(effort, killer, kills)
-        async for invariant in _overtaken(effort, killer):
-            yield invariant
         for invariant in _killed(killer):
+            yield invariant
+        async for invariant in _overtaken(effort, killer):
             yield invariant
         async for invariant in _settled(place, killer):
             yield invariant
@@ -80,7 +80,6 @@ def _killed(killer: Killer) -> list[Invariant]:
             "in the middle of a run", killer.middle, 0.6 * killer.kills, "else it proves little"
         ),
         at_least("with two at one repository", killer.together, 0.8 * killer.kills, "servers"),
-        at_least("runs that ended well", born.runs, 3, "between the kills"),
         at_least("edits meanwhile", woods.edits, killer.kills, f"now {len(woods.ledger)} files"),
     ]
 
@@ -95,6 +94,7 @@ async def _settled(place: Scratch, killer: Killer) -> AsyncIterator[Invariant]:
         if await run.ended:
             failed.append(f"{project}: {run.said}")
     yield none_of("last runs that failed", failed, "one finishes what the dead began")
+    yield at_least("runs that ended well", killer.nursery.runs, 3, "between kills and after them")
     async with place.asked(killer.database) as first, place.asked(f"project_{FRESH}") as second:
         one, row = await _index(first)
         two, _ = await _index(second)

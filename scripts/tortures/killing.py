@@ -25,6 +25,9 @@ BATCH = 12
 PATIENCE = 60.0
 """Seconds for a server to begin a run."""
 
+SOON = 20.0
+"""Seconds for a server to be in the middle of a run."""
+
 SLACK = 3.0
 """A search walks before it takes the lease, so its run may begin that much after its walk."""
 
@@ -197,17 +200,18 @@ async def _heard(one: Indexing) -> None:
 
 async def _asleep(killer: Killer, sleeper: Indexing) -> bool:
     """Stop it in the middle of a run, but in no transaction, where it would hold up all others."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            row = await killer.row()
-            if row and pid_of(row) == sleeper.pid and 0 < row["run_done"] < row["run_total"]:
-                sleeper.signal(signal.SIGSTOP)
-                if await _at_rest(killer):
-                    return True
-                sleeper.signal(signal.SIGCONT)
-            elif any("run" in said for said in sleeper.said):
-                return False
-            await asyncio.sleep(0.005)
+    end = asyncio.get_running_loop().time() + SOON
+    while asyncio.get_running_loop().time() < end:
+        row = await killer.row()
+        if row and pid_of(row) == sleeper.pid and 0 < row["run_done"] < row["run_total"]:
+            sleeper.signal(signal.SIGSTOP)
+            if await _at_rest(killer):
+                return True
+            sleeper.signal(signal.SIGCONT)
+        elif any("run" in said for said in sleeper.said):
+            return False
+        await asyncio.sleep(0.005)
+    return False
 
 
 async def _at_rest(killer: Killer) -> bool:

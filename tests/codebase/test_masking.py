@@ -109,6 +109,11 @@ TOKENS: dict[str, Maker] = {
     "databricks": token("da" + "pi", HEX, 32),
     "vault": token("hv" + "s.", URLSAFE, 90),
     "docker": token("dckr" + "_pat_", URLSAFE, 27),
+    "dropbox": token("s" + "l.", URLSAFE, 130),
+    "aws session token": token("IQoJb3JpZ2luX2Vj", ALNUM, 300),
+    "hubspot": lambda rng: f"pat-na1-{uuid.UUID(int=rng.getrandbits(128))}",
+    "unknown service": token("qzv_", ALNUM, 40),
+    "unknown service with a version": token("tkn-v2-", ALNUM, 48),
     "telegram": joined(token("", "123456789", 10), token("A" + "A", URLSAFE, 33), by=":"),
 }
 
@@ -229,6 +234,24 @@ def test_every_kind_of_token_is_caught_wherever_it_stands() -> None:
         assert len(missed) <= 1, (kind, missed)
 
 
+def test_a_key_with_signs_and_spaces_is_caught_whole() -> None:
+    rng = dice(12)
+    signs = ALNUM + "!@#$%^&*()-_ []{}<>~+=,.;:/?|"
+    missed = [
+        secret
+        for secret in ("".join(rng.choices(signs, k=64)) for _ in range(100))
+        if secret in mask(f"define('SECURE_AUTH_KEY',  '{secret}');").text
+    ]
+    assert len(missed) <= 5, missed
+
+
+@pytest.mark.parametrize("length", [24, 60, 400, 1_500])
+def test_a_value_of_any_length_is_caught_by_its_name(length: int) -> None:
+    secret = token("", ALNUM + "/+", length)(dice(13))
+    for line in ("SESSION_TOKEN={}", "sessionToken: '{}'", '"access_token": "{}",'):
+        assert secret[:20] not in mask(line.format(secret)).text
+
+
 def test_a_private_key_goes_line_by_line_and_its_frame_stays() -> None:
     block = key_block(dice(1))
     text = f"before\n{block}\nafter\n"
@@ -315,6 +338,12 @@ HARMLESS = (
     '"AWS::Some::ApiKey": "600da347bb3f084e",',
     '"Some::EIPAssociation": "a267820d6250f189",',
     'bypass("newdomain.com:1234")',
+    'HEX_PAT = "[0-9A-Fa-f]{1,4}"',
+    'LONG_OPTION_PAT = r"[a-zA-Z](?:[a-zA-Z0-9-]*)"',
+    'Culture="neutral", publicKeyToken="b77a5c561934e089"',
+    'hashed_password = "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW"',
+    'integrity="sha384-BVYiiSIFeK1dGmJRAkycuHAHRg32OmUcww7on3RYdg4Va2PmSTsz2K68vbdEjh4u"',
+    "auth = HTTPBasicAuth2(user_name_1, get_password_for_2(user3))",
     "csrf_token: '4f6c1d2e8b7a9f0c4f6c1d2e8b7a9f0c'",
 )
 

@@ -16,7 +16,7 @@ _MUCH = 32
 _NOISE = 40
 """Characters of a value that no words and no code make, whatever signs are in it."""
 
-_WORDY = re.compile(rb"[a-z]{6}|[A-Z]{6}")
+_WORDY = re.compile(rb"[a-z]{7}|[A-Z]{7}")
 _DIGITS = re.compile(rb"[0-9]+")
 _EMBEDDED = re.compile(rb"(?<![0-9a-zA-Z])[0-9a-f]{32,128}(?![0-9a-zA-Z])")
 _HARMLESS_WORDS = re.compile(
@@ -71,7 +71,7 @@ def noisy(value: bytes) -> bool:
     return (
         len(value) >= _NOISE
         and _kinds(value) > 2  # noqa: PLR2004 -- letters, digits and signs
-        and _run(value) <= 1.7  # noqa: PLR2004 -- measured
+        and _run(value) <= 1.9  # noqa: PLR2004 -- measured
         and not _WORDY.search(value)
         and not _STANDS_FOR_ONE.match(value)
     )
