@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from undercroft.codebase.candidates import DEPTH, Candidates, Meaning
+from undercroft.codebase.candidates import DEPTH, Candidates
 from undercroft.codebase.indexing import vectors
 from undercroft.codebase.lexical import build
+from undercroft.codebase.meaning import Meaning
 from undercroft.codebase.view import SQL, Filter, Views
 from undercroft.db.database import Database
 
