@@ -71,7 +71,7 @@ class Killer:
         """One kill."""
         await self.fill()
         before = await self._at_work()
-        await asyncio.sleep(self.dice.uniform(0.0, 0.6))
+        await asyncio.sleep(self.dice.uniform(0.0, 0.3))
         kind = KINDS[self.kills % len(KINDS)]
         async with self.woods.still:
             before = await self.row() or before
