@@ -93,6 +93,7 @@ async def grow(app: App, folder: Path, effort: Effort, chunks: int) -> Room:
         while copier.chunks < chunks:
             effort.tell(f"room: {copier.chunks:,} of {chunks:,} chunks")
             await copier.add_part()
+        await connection.execute(SQL.count_vectors.text)
         await connection.execute(SQL.end_copying.text, look(folder).digest)
         owner = await connection.fetchval(SQL.get_owner.text)
         await connection.execute(f"SET ROLE {owner}")

@@ -68,6 +68,10 @@ UPDATE codebase.counters
 SET next_content = next_content + $1, next_chunk = next_chunk + $2,
     next_segment = next_segment + $3;
 
+-- count_vectors --
+-- Each chunk has its vector.
+UPDATE codebase.models SET filled_to = (SELECT next_chunk - 1 FROM codebase.counters);
+
 -- end_copying --
 -- The index is as the disk is; `$1` says what the disk looks like.
 UPDATE codebase.repositories

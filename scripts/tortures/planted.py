@@ -160,7 +160,7 @@ def _follow_links() -> None:
 
 
 def _store_private_keys() -> None:
-    from undercroft.codebase import masking  # noqa: PLC0415 - patched, not used
+    from undercroft.codebase.masking import masking  # noqa: PLC0415 - patched, not used
 
     setattr(masking, "_key_blocks", lambda _data: ())  # noqa: B010 - mypy minds the plain way
 

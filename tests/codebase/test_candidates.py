@@ -127,6 +127,7 @@ async def shelf(project_db: Database, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     monkeypatch.setattr(vectors, "PAYS_FROM", 1000)
     await embed(shelf, 1, EARLIER)
     await project_db.execute_text(f"UPDATE codebase.counters SET next_chunk = {EARLIER + 1}")
+    await project_db.execute_text(f"UPDATE codebase.models SET filled_to = {EARLIER}")
     await vectors.keep_index(project_db)
     await embed(shelf, EARLIER + 1, CHUNKS)
     await project_db.execute_text(f"UPDATE codebase.counters SET next_chunk = {CHUNKS + 1}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from undercroft.codebase.doubt import opaque, scattered, scrambled, varied
+from undercroft.codebase.masking.doubt import opaque, scattered, scrambled, varied
 
 Place = tuple[int, int, str]
 

@@ -1,4 +1,4 @@
-"""Secrets inside a text, replaced before anything is stored.
+"""Secrets replaced: where they are looked for, and what stands in their place.
 
 Four looks, each with a cheap search first: private key blocks; long words that begin like a known
 service's token; passwords inside addresses; and values assigned to names such as `password`.
@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from undercroft.codebase.assignments import assigned
-from undercroft.codebase.doubt import plausible_in_address, varied
-from undercroft.codebase.tokens import token_at
+from undercroft.codebase.masking.assignments import assigned
+from undercroft.codebase.masking.doubt import plausible_in_address, varied
+from undercroft.codebase.masking.tokens import token_at
 
 _SHORTEST = 20
 """Characters of the shortest token that is known by its shape."""

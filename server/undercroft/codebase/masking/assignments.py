@@ -7,7 +7,13 @@ from base64 import b64decode
 from binascii import Error
 from collections.abc import Iterator
 
-from undercroft.codebase.doubt import noisy, opaque, plausible, plausible_in_address, scattered
+from undercroft.codebase.masking.doubt import (
+    noisy,
+    opaque,
+    plausible,
+    plausible_in_address,
+    scattered,
+)
 
 Place = tuple[int, int, str]
 
