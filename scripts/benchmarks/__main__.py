@@ -21,6 +21,7 @@ from benchmarks import (
     pages,
     records,
     report,
+    search_lines,
     search_quality,
     searching,
 )
@@ -35,6 +36,7 @@ PARTS: Mapping[str, Part] = {
     "index.repository": indexing.measure,
     "index.growth": indexing_growth.measure,
     "search.code": searching.measure,
+    "search.lines": search_lines.measure,
     "start.listing": listing.measure,
     "start.first_call": first_call.measure,
     "start.create_project": creation.measure,

@@ -19,6 +19,7 @@ GRID: Mapping[str, Sequence[float]] = {
     "name": ADDED,
     "meaning": (0.0, 0.5, 1.0, 1.5, 2.0),
     "symbol": ADDED,
+    "member": ADDED,
     "definition": ADDED,
     "path": ADDED,
     "further": (0.0, 0.3, 0.4, 0.5, 0.6),

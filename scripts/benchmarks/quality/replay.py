@@ -16,6 +16,7 @@ LEXICAL = Weights(
     meaning=0.0,
     definition=0.0,
     symbol=0.0,
+    member=0.0,
     name=0.0,
     path=0.0,
     further=0.0,
@@ -34,6 +35,7 @@ ABLATIONS: Mapping[str, Weights] = {
     "without meaning (vectors)": replace(WEIGHTS, meaning=0.0),
     "without definitions": replace(WEIGHTS, definition=0.0),
     "without symbols' words": replace(WEIGHTS, symbol=0.0),
+    "without members' words": replace(WEIGHTS, member=0.0),
     "without files' names": replace(WEIGHTS, name=0.0),
     "without paths' meaning": replace(WEIGHTS, path=0.0),
     "without further chunks of a file": replace(WEIGHTS, further=0.0),
@@ -80,6 +82,10 @@ class Replay:
                 for one, files in self.seen[repository]
             )
         return self._known[key]
+
+    def ranked(self, repository: str, weights: Weights) -> list[list[Lines]]:
+        """Where the best places of each question stand."""
+        return [_ranked(one, files, weights) for one, files in self.seen[repository]]
 
     def mean(self, weights: Weights, without: str = "") -> float:
         """The mean of the repositories' means; `without`: one is left out."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from undercroft.codebase.meaning import Meaning
     from undercroft.db.database import Database
 
-DEPTH = 200
+DEPTH = 150
 """Candidates by words, and as many by meaning: what is deeper is never among the first ten."""
 
 DEPTHS = (DEPTH, 2 * DEPTH, 4 * DEPTH, 8 * DEPTH)
@@ -135,8 +135,8 @@ class Candidates:
             SQL.get_candidates, wanted, *self.wanted.arguments, meaning.vector, meaning.model
         )
         return [
-            Candidate(chunk, repository, path, kind, symbol, lexical[chunk], similarity)
-            for chunk, repository, path, kind, symbol, similarity in rows
+            Candidate(chunk, repository, path, kind, symbol, lexical[chunk], similarity, scope)
+            for chunk, repository, path, kind, symbol, scope, similarity in rows
         ]
 
 

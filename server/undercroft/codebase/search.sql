@@ -85,7 +85,7 @@ LIMIT $2;
 
 -- get_candidates --
 -- Chunks with the places where they stand, as far as these are wanted, and how alike they are.
-SELECT k.id, f.repository_id::text, f.path, k.kind, k.symbol,
+SELECT k.id, f.repository_id::text, f.path, k.kind, k.symbol, k.scope,
        coalesce(-(e.embedding <#> (SELECT $5::text::halfvec)), 0.0) AS similarity
 FROM codebase.chunks AS k
 JOIN codebase.files AS f ON f.content_id = k.content_id

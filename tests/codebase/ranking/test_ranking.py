@@ -2,28 +2,30 @@ from itertools import count
 from time import process_time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from undercroft.codebase.ranking import Candidate, Ranked, rank, read
-from undercroft.codebase.ranking.matching import meets
+from undercroft.codebase.ranking.matching import Matcher, meets
 from undercroft.codebase.ranking.ranking import order
 from undercroft.codebase.ranking.signals import observe
 from undercroft.codebase.ranking.weights import WEIGHTS, Weights
 from undercroft.codebase.words import stem
 
 
-def candidates(*given: dict) -> list[Candidate]:
+def candidates(*described: dict) -> list[Candidate]:
     numbers = count(1)
     plain = {"repository": "r", "kind": "function", "symbol": "", "lexical": 1.0, "dense": 0.5}
-    return [Candidate(**{"chunk": next(numbers), **plain, **one}) for one in given]
+    return [Candidate(**{"chunk": next(numbers), **plain, **one}) for one in described]
 
 
-def ranked(query: str, *given: dict | str, limit: int = 10) -> list[Ranked]:
-    rows = [one if isinstance(one, dict) else {"path": one} for one in given]
+def ranked(query: str, *described: dict | str, limit: int = 10) -> list[Ranked]:
+    rows = [one if isinstance(one, dict) else {"path": one} for one in described]
     return rank(read(query), candidates(*rows), limit=limit, idf={})
 
 
-def paths(query: str, *given: dict | str) -> list[str]:
-    return [one.candidate.path for one in ranked(query, *given)]
+def paths(query: str, *described: dict | str) -> list[str]:
+    return [one.candidate.path for one in ranked(query, *described)]
 
 
 def test_what_is_called_like_the_query_comes_before_what_only_mentions_it() -> None:
@@ -52,6 +54,28 @@ def test_what_the_project_is_called_says_nothing_of_a_file() -> None:
     deep = "home/signatures/crypto/src/pkg/web/colors.py"
     found = ranked("cryptographic signatures", deep, "src/pkg/web/colors.py")
     assert len({one.parts["path"] for one in found}) == 1
+
+
+def test_a_method_is_found_by_its_name_with_that_of_its_class() -> None:
+    found = ranked(
+        "where is the cookie jar saved",
+        {"path": "jar.py", "symbol": "DummyCookieJar"},
+        {"path": "jar.py", "symbol": "save", "scope": "http.CookieJar"},
+        {"path": "jar.py", "symbol": "save", "scope": "http.Session"},
+    )
+    assert (found[0].candidate.symbol, found[0].candidate.scope) == ("save", "http.CookieJar")
+    assert "named like it: http.CookieJar.save" in found[0].reasons
+
+
+NAMES = st.lists(st.sampled_from(["cooky", "jar", "sav", "jars", "x", "form", "c"]), max_size=4)
+
+
+@given(NAMES, NAMES)
+def test_two_names_together_are_compared_as_one(outer: list[str], name: list[str]) -> None:
+    matcher = Matcher(read("save the cookie jar form"), {})
+    together = matcher.together(tuple(outer), tuple(name))
+    said, asked = matcher((*outer, *name)) if outer or name else (0.0, 0.0)
+    assert together == pytest.approx((said, asked))
 
 
 def test_a_module_is_called_by_its_folder() -> None:

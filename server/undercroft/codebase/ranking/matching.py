@@ -1,7 +1,7 @@
 """How well the words of a query meet the words of a name."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -101,9 +101,16 @@ class Matcher:
             self._starting[word[:SHORTEST]].append((word, weight, telling))
             self._telling[word] = telling
         self._seen: dict[str, tuple[float, list[tuple[str, float]]]] = {}
+        self._names: dict[tuple[str, ...], tuple[float, float]] = {}
 
-    def __call__(self, name: Sequence[str]) -> tuple[float, float]:
+    def __call__(self, name: tuple[str, ...]) -> tuple[float, float]:
         """The share of the name that the query says, and of the query that the name says."""
+        found = self._names.get(name)
+        if found is None:
+            found = self._names[name] = self._compared(name)
+        return found
+
+    def _compared(self, name: tuple[str, ...]) -> tuple[float, float]:
         said = 0.0
         asked: dict[str, float] = {}
         seen = self._seen
@@ -117,6 +124,14 @@ class Matcher:
         if not asked:
             return 0.0, 0.0
         return said / len(name), sum(asked.values()) / self._total
+
+    def together(self, outer: tuple[str, ...], name: tuple[str, ...]) -> tuple[float, float]:
+        """The same for two names as one: most meet nothing, or one of them alone does."""
+        (said_outer, asked_outer), (said, asked) = self(outer), self(name)
+        if asked_outer and asked:
+            return self._compared((*outer, *name))
+        count = len(outer) + len(name) or 1
+        return (said_outer * len(outer) + said * len(name)) / count, asked_outer or asked
 
     def _see(self, word: str) -> tuple[float, list[tuple[str, float]]]:
         """What a word counts; words that meet begin alike, so most are done with one look."""

@@ -18,6 +18,8 @@ class Candidate(NamedTuple):
     """BM25, at least 0."""
     dense: float
     """Cosine with the query; 0 without vectors."""
+    scope: str = ""
+    """What encloses it, outermost first, divided by dots."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

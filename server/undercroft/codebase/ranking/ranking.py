@@ -81,6 +81,7 @@ def _own(seen: Seen, weights: Weights) -> float:
         + weights.meaning * seen.meaning
         + weights.definition * seen.definition
         + weights.symbol * seen.symbol
+        + weights.member * seen.member
     )
 
 
@@ -98,6 +99,7 @@ def _explained(query: Query, file: _File, place: int, score: float, weights: Wei
         "meaning": weights.meaning * seen.meaning,
         "definition": weights.definition * seen.definition,
         "symbol": weights.symbol * seen.symbol,
+        "member": weights.member * seen.member,
         "name": weights.name * file.seen.name,
         "path": weights.path * file.seen.alike,
         "file": file.others,
@@ -119,6 +121,7 @@ def _reasons(query: Query, file: SeenFile, candidate: Candidate, parts: Parts) -
         "meaning": "alike in meaning",
         "definition": f"defines {', '.join(query.identifiers)}",
         "symbol": f"named like it: {candidate.symbol}",
+        "member": f"named like it: {candidate.scope}.{candidate.symbol}".replace(": .", ": "),
         "name": f"its file is called {file.path.rpartition('/')[2]}",
         "path": "its path is alike in meaning",
         "file": "more in the same file",

@@ -31,6 +31,7 @@ class Seen(NamedTuple):
     meaning: float
     definition: float
     symbol: float
+    member: float
 
 
 class SeenFile(NamedTuple):
@@ -77,22 +78,30 @@ def _by_file(
     files: dict[tuple[str, str], list[Seen]] = defaultdict(list)
     for one in candidates:
         dense = max(one.dense, 0.0) / meaning if meaning > 0 else 0.0
-        seen = Seen(one, one.lexical / words, dense, *_symbols(query, one.symbol, matcher))
+        seen = Seen(one, one.lexical / words, dense, *_symbols(query, one, matcher))
         files[one.repository, one.path].append(seen)
     return files
 
 
-def _symbols(query: Query, symbols: str, matcher: Matcher) -> tuple[float, float]:
-    """Whether a chunk defines what the query names, and how well they share their words."""
-    definition = symbol = 0.0
-    for name in symbols.split():
+def _symbols(query: Query, one: Candidate, matcher: Matcher) -> tuple[float, float, float]:
+    """Whether a chunk defines what the query names, and how well they share their words.
+
+    The third is for the name with that of what encloses it: "save the cookie jar" is
+    `CookieJar.save`. There the query's share counts more: long names say more than is asked.
+    """
+    definition = symbol = member = 0.0
+    outer = spelled(one.scope.rpartition(".")[2]).words if one.scope else ()
+    for name in one.symbol.split():
         flat, words = spelled(name)
         if flat in query.named:
             definition = max(definition, 1.0 if name in query.identifiers else OTHER_CASE)
         said, asked = matcher(words)
         if asked:
             symbol = max(symbol, asked if flat in query.compounds else said * asked)
-    return definition, symbol
+        if outer:
+            said, asked = matcher.together(outer, words)
+            member = max(member, asked * said**0.5)
+    return definition, symbol, max(member, symbol)
 
 
 def _name(query: Query, path: str, matcher: Matcher) -> float:

@@ -19,6 +19,8 @@ class Weights:
     """That a chunk defines what the query names."""
     symbol: float = 0.5
     """That the query says the words of a symbol."""
+    member: float = 0.75
+    """That the query says the words of a symbol together with what encloses it."""
     name: float = 0.8
     """That the query says the words of a file's name, and they are what it asks."""
     path: float = 0.3
