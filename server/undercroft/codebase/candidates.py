@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from undercroft.codebase.meaning import Meaning
     from undercroft.db.database import Database
 
-DEPTH = 150
+DEPTH = 128
 """Candidates by words, and as many by meaning: what is deeper is never among the first ten."""
 
 DEPTHS = (DEPTH, 2 * DEPTH, 4 * DEPTH, 8 * DEPTH)

@@ -80,7 +80,14 @@ class Searcher:
 
         """
         query = _understood(request.query)
-        ranking = await self._views.of(self._db, lambda view: self._ranked(view, query, request))
+        # Begun before the state of the index is known, which it does not need.
+        meaning = asyncio.ensure_future(meaning_of(self._db, self._models, request.query))
+        try:
+            ranking = await self._views.of(
+                self._db, lambda view: self._ranked(view, query, request, meaning)
+            )
+        finally:
+            meaning.cancel()
         hits = await self._hits(ranking, request)
         page = page_of(
             hits,
@@ -96,12 +103,14 @@ class Searcher:
             note=_note(notes, ranking.lacking),
         )
 
-    async def _ranked(self, view: View, query: Query, request: Request) -> _Ranking:
+    async def _ranked(
+        self, view: View, query: Query, request: Request, asked: asyncio.Future[Meaning]
+    ) -> _Ranking:
         find = await Candidates.among(self._db, view, request.filter)
         # Side by side: each waits for a statement of its own.
         lexical, (meaning, alike), defining, files = await asyncio.gather(
             find.lexical(query.terms),
-            self._alike(find, request.query),
+            _alike(find, asked),
             find.defining(query.identifiers),
             find.named(query.words),
         )
@@ -113,10 +122,6 @@ class Searcher:
         ranked = rank(query, candidates, limit=limit, idf=lexical.idf)
         return _Ranking(places=ranked, names=view.names, lacking=meaning.note)
 
-    async def _alike(self, find: Candidates, text: str) -> tuple[Meaning, list[int]]:
-        meaning = await meaning_of(self._db, self._models, text)
-        return meaning, await find.dense(meaning)
-
     async def _hits(self, ranking: _Ranking, request: Request) -> list[Hit]:
         ranked = ranking.places[request.offset :][: request.limit]
         chunks = [one.candidate.chunk for one in ranked]
@@ -127,6 +132,11 @@ class Searcher:
             for one in ranked
             if one.candidate.chunk in texts
         ]
+
+
+async def _alike(find: Candidates, asked: asyncio.Future[Meaning]) -> tuple[Meaning, list[int]]:
+    meaning = await asyncio.shield(asked)
+    return meaning, await find.dense(meaning)
 
 
 def _understood(text: str) -> Query:

@@ -36,7 +36,7 @@ GROWTH = 0.25
 PATIENCE = 3_600.0
 """Seconds for one build."""
 
-CANDIDATES = 200
+CANDIDATES = 160
 """Neighbours that a search in the graph keeps in view: recall over 0.98 among the first ten."""
 
 MEMORY = (64, 2_048)
