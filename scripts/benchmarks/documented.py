@@ -60,7 +60,8 @@ def write(folder: Path, most: int) -> list[Question]:
 
 def _copied(source: Path, folder: Path, path: Path) -> Iterator[Question]:
     text = source.read_text("utf-8", "replace")
-    lines = text.splitlines()
+    # As Python counts them: a form feed ends no line.
+    lines = text.split("\n")
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, Documented | ast.Module) or not ast.get_docstring(node):
             continue
@@ -69,7 +70,7 @@ def _copied(source: Path, folder: Path, path: Path) -> Iterator[Question]:
             yield from _question(node, path)
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("\n".join(lines) + "\n", "utf-8")
+    target.write_text("\n".join(lines), "utf-8")
 
 
 def _blank(node: Documented | ast.Module, lines: list[str]) -> None:
