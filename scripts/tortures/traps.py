@@ -31,6 +31,8 @@ class Tree:
     dice: random.Random
     laid: list[str] = field(default_factory=list)
     mounts: list[Path] = field(default_factory=list)
+    shut: list[Path] = field(default_factory=list)
+    """Folders that nobody may enter, not even to remove what is in them."""
     swaps: list[tuple[Path, Path]] = field(default_factory=list)
     """Places that change while the walk runs: what lies there, and what a link there leads to."""
 
@@ -57,6 +59,9 @@ class Tree:
         """Take it away again, however deep it is."""
         for mount in self.mounts:
             subprocess.run(["umount", "-l", mount], check=False)  # noqa: S603, S607 - our own place
+        for folder in self.shut:
+            with contextlib.suppress(OSError):
+                folder.chmod(0o700)
         for folder in (self.root, self.outside):
             subprocess.run(["rm", "-rf", "--", folder], check=False)  # noqa: S603, S607 - our own
 
@@ -163,11 +168,12 @@ def special(tree: Tree, here: Path) -> None:
             os.mknod(here / name, 0o666 | kind, os.makedev(*device))
 
 
-def closed(_tree: Tree, here: Path) -> None:
+def closed(tree: Tree, here: Path) -> None:
     """What may not be read."""
     (here / "closed").mkdir()
     (here / "closed/a.py").write_text("x = 1\n")
     (here / "closed").chmod(0)
+    tree.shut.append(here / "closed")
     (here / "private.py").write_text("y = 1\n")
     (here / "private.py").chmod(0)
 
