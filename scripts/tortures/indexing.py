@@ -59,7 +59,7 @@ async def _kill(effort: Effort, killer: Killer, kills: int) -> None:
 
 
 async def _overtaken(effort: Effort, killer: Killer) -> AsyncIterator[Invariant]:
-    wanted = effort.count(6, quick=2)
+    wanted = effort.count(6, quick=4)
     done = [await overtake(killer) for _ in range(wanted)]
     async with killer.place.asked(killer.database) as connection:
         noted = [row["fault"] for row in await connection.fetch(INDEX.list_unleased.text)]

@@ -58,6 +58,8 @@ class Budget:
     clock: Callable[[], float]
     used: int = 0
     bidders: dict[Bidder, None] = field(default_factory=dict)
+    ending: set[asyncio.Task[None]] = field(default_factory=set)
+    """Sessions of any pool that are being ended."""
 
     def take(self, bidder: Bidder) -> bool:
         """Take a slot if one is free; otherwise have the longest idle connection closed."""

@@ -230,8 +230,9 @@ class Pool:
             self._forget()
             return
         task = asyncio.get_running_loop().create_task(self._end(held.connection))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        for those in (self._retiring, self._budget.ending):
+            those.add(task)
+            task.add_done_callback(those.discard)
 
     async def _end(self, connection: asyncpg.Connection) -> None:
         try:
@@ -275,7 +276,12 @@ class Pool:
         # While it still gets connections to say so.
         await self._kept.end(within=CLOSE_TIMEOUT)
         self.expire()
-        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await self._await_retiring()
+
+    async def _await_retiring(self) -> None:
+        """Not by a gather: whoever is cut off while waiting must not cut off the endings."""
+        if self._retiring:
+            await asyncio.wait(set(self._retiring))
 
     async def _await_abandoned(self) -> None:
         """Let openings that nobody waits for come to their end."""
@@ -295,7 +301,7 @@ class Pool:
             if not waiter.turn.done():
                 waiter.turn.set_exception(Unavailable("The server is shutting down."))
         self.waiters.clear()
-        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await self._await_retiring()
         self._budget.bidders.pop(self, None)
 
 
@@ -375,6 +381,9 @@ class Pools:
             self._keeper.cancel()
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         self._pools.clear()
+        if self.budget.ending:
+            # A caller that was cut off has left its pool's last session to end by itself.
+            await asyncio.wait(self.budget.ending, timeout=CLOSE_TIMEOUT)
 
     async def _keep_tidy(self) -> None:
         while True:
