@@ -381,7 +381,7 @@ class Pools:
             self._keeper.cancel()
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         self._pools.clear()
-        if self.budget.ending:
+        while self.budget.ending:
             # A caller that was cut off has left its pool's last session to end by itself.
             await asyncio.wait(self.budget.ending, timeout=CLOSE_TIMEOUT)
 
