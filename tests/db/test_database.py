@@ -19,7 +19,8 @@ from undercroft.errors import (
     UndercroftError,
 )
 
-RUNNING = "application_name = 'undercroft' AND state = 'active'"
+# Asleep in the statement itself: a session is also active in its BEGIN or its first insert.
+RUNNING = "application_name = 'undercroft' AND state = 'active' AND wait_event = 'PgSleep'"
 
 
 async def test_rows_values_and_counts_arrive(desk, query) -> None:
