@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from undercroft.app.app import App
 from undercroft.db.database import Database
 from undercroft.entities import search
 from undercroft.entities.indexing import IndexKeeper, wanted
@@ -288,3 +289,23 @@ async def test_an_index_that_cannot_be_built_is_told_and_costs_the_type_nothing(
     await keeper.settled()
     assert (await entities.get(made.id)).data == {"name": wide}
     assert (await entities.create("late", {"name": "short"})).version == 1
+
+
+async def test_a_build_at_work_ends_with_the_application(
+    entities: Entities, app: App, project_db: Database, connect: Connect
+) -> None:
+    connection = await connect(project_db.name)
+    at_work = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'undercroft'"
+    )
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE workflow.entities IN SHARE MODE")
+        await entities.types.define("job", JOB | {"x-indexed": ["state"]})
+        async with asyncio.timeout(20):
+            while not await connection.fetchval(f"{at_work} AND wait_event_type = 'Lock'"):
+                await connection.execute("SELECT pg_stat_clear_snapshot()")
+        await app.close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await connection.execute("SELECT pg_stat_clear_snapshot()")
+        assert await connection.fetchval(at_work) == 0

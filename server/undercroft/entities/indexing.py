@@ -115,6 +115,12 @@ class IndexKeeper:
         if self._task is not None:
             await asyncio.shield(self._task)
 
+    async def end(self) -> None:
+        """Stop; what is left half-made is mended by the next look."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
     async def _work(self, db: Database) -> None:
         try:
             for _ in range(ROUNDS):
