@@ -64,8 +64,12 @@ async def interleave(
     return samples
 
 
-def timed(operation: Operation, block: int = 1) -> Sampler:
-    """Milliseconds of each of `block` operations, one after the other."""
+def timed(operation: Operation, block: int = 1, rest: float = 0.0) -> Sampler:
+    """Milliseconds of each of `block` operations, one after the other.
+
+    What an operation leaves to be done after its answer is not the next one's to bear: another
+    process has `rest` seconds for it.
+    """
 
     async def sample() -> list[float]:
         found = []
@@ -73,8 +77,7 @@ def timed(operation: Operation, block: int = 1) -> Sampler:
             started = time.perf_counter()
             await operation()
             found.append((time.perf_counter() - started) * 1000)
-            # What an operation leaves to be done after its answer is not the next one's to bear.
-            await asyncio.sleep(0)
+            await asyncio.sleep(rest)
         return found
 
     return sample

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 PROJECT = "stdio"
 TARGET = 1.3
 
+REST = 0.002
+"""Seconds between two operations: far less than an agent takes to think, enough for the server to
+write its log. Without it a call pays for what the one before has left, a bare statement does not.
+"""
+
 
 @dataclass(kw_only=True)
 class OverStdio:
@@ -66,9 +71,9 @@ async def measure(effort: Effort) -> AsyncIterator[Figure]:
                 for name in ("get", "create", "update"):
                     effort.tell(f"stdio: {name}")
                     sides = {
-                        "ours": timed(getattr(ours, name)),
-                        "bare": timed(getattr(alone, name)),
-                        "nothing": timed(ours.nothing),
+                        "ours": timed(getattr(ours, name), rest=REST),
+                        "bare": timed(getattr(alone, name), rest=REST),
+                        "nothing": timed(ours.nothing, rest=REST),
                     }
                     samples = await interleave(sides, rounds=effort.rounds(600, 80), warm=50)
                     yield _judgement(name).figure(samples)
