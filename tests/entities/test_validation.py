@@ -178,11 +178,14 @@ def deep(levels: int) -> dict[str, Any]:
     ],
 )
 def test_a_hostile_schema_is_refused_at_once(schema: Any) -> None:
-    # Time of this thread alone: what else the machine does must not decide.
-    started = time.thread_time()
-    with pytest.raises((InvalidInput, LimitReached)):
-        compile_definition(schema)
-    assert time.thread_time() - started < 0.05
+    # Time of this thread alone, and the best of three: what else the machine does must not decide.
+    spent = []
+    for _ in range(3):
+        started = time.thread_time()
+        with pytest.raises((InvalidInput, LimitReached)):
+            compile_definition(schema)
+        spent.append(time.thread_time() - started)
+    assert min(spent) < 0.05
 
 
 TAGGED = OBJECT | {
