@@ -9,7 +9,7 @@ from statistics import fmean
 from benchmarks.quality.asking import Answer
 from benchmarks.quality.scoring import DEPTH, Lines, ndcg
 from undercroft.codebase.ranking.ranking import order
-from undercroft.codebase.ranking.signals import SeenFile, observe
+from undercroft.codebase.ranking.signals import Seen, observe
 from undercroft.codebase.ranking.weights import WEIGHTS, Weights
 
 LEXICAL = Weights(
@@ -50,7 +50,7 @@ ABLATIONS: Mapping[str, Weights] = {
 class Replay:
     """All answers, to be ranked again and again."""
 
-    seen: Mapping[str, Sequence[tuple[Answer, Sequence[SeenFile]]]]
+    seen: Mapping[str, Sequence[tuple[Answer, Seen]]]
     """By repository."""
     _known: dict[tuple[str, Weights], tuple[float, ...]] = field(default_factory=dict)
 
@@ -68,8 +68,8 @@ class Replay:
             ]
             for name, each in answers.items()
         }
-        for one, files in (pair for each in seen.values() for pair in each):
-            if list(one.found) != _ranked(one, files, WEIGHTS)[: len(one.found)]:
+        for one, there in (pair for each in seen.values() for pair in each):
+            if list(one.found) != _ranked(one, there, WEIGHTS)[: len(one.found)]:
                 raise RuntimeError(f"The replay of {one.question.text!r} is not what was answered.")
         return cls(seen=seen)
 
@@ -78,14 +78,14 @@ class Replay:
         key = repository, weights
         if key not in self._known:
             self._known[key] = tuple(
-                ndcg(_ranked(one, files, weights), one.question.targets)
-                for one, files in self.seen[repository]
+                ndcg(_ranked(one, there, weights), one.question.targets)
+                for one, there in self.seen[repository]
             )
         return self._known[key]
 
     def ranked(self, repository: str, weights: Weights) -> list[list[Lines]]:
         """Where the best places of each question stand."""
-        return [_ranked(one, files, weights) for one, files in self.seen[repository]]
+        return [_ranked(one, there, weights) for one, there in self.seen[repository]]
 
     def mean(self, weights: Weights, without: str = "") -> float:
         """The mean of the repositories' means; `without`: one is left out."""
@@ -100,6 +100,6 @@ class Replay:
         return {kind: (len(scores), fmean(scores)) for kind, scores in sorted(found.items())}
 
 
-def _ranked(answer: Answer, files: Sequence[SeenFile], weights: Weights) -> list[Lines]:
-    ranked = order(answer.given.query, files, limit=DEPTH, weights=weights)
+def _ranked(answer: Answer, seen: Seen, weights: Weights) -> list[Lines]:
+    ranked = order(answer.given.query, seen, limit=DEPTH, weights=weights)
     return answer.places([one.candidate for one in ranked])

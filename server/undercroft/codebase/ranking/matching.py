@@ -76,73 +76,90 @@ class Spelled(NamedTuple):
     """Without its case and separators: ClientSession, client_session → clientsession."""
     words: tuple[str, ...]
     """Stemmed."""
+    heads: frozenset[str]
+    """How its words begin: names that begin otherwise have nothing in common with it."""
 
 
 @lru_cache(maxsize=1 << 15)
 def spelled(name: str) -> Spelled:
     """How a name is compared; the same ones come back with every query."""
     found = [part for token in TOKEN.findall(name) for part in parts(token)]
-    return Spelled("".join(found), tuple(map(stem, found)))
+    words = tuple(map(stem, found))
+    return Spelled("".join(found), words, frozenset(map(_head, words)))
+
+
+def _head(word: str) -> str:
+    return word[:SHORTEST]
+
+
+class Met(NamedTuple):
+    """A name beside a query."""
+
+    flat: str
+    words: int
+    """Words of the name."""
+    said: float
+    """How many of them the query says."""
+    each: tuple[float, ...]
+    """The share of the query that the name says with each of the query's words."""
+    asked: float
+    """All of it: 0 to 1."""
 
 
 class Matcher:
-    """Compares names with one query; remembers each word that it saw."""
+    """Compares names with one query; remembers each that it saw."""
 
     def __init__(self, query: Query, idf: Mapping[str, float]) -> None:
         """Take the query, and how much each of its terms tells."""
         most = max(idf.values(), default=1.0)
+        telling = {word: weight * idf.get(word, most) for word, weight in query.words.items()}
+        total = sum(telling.values())
         self._initials = query.initials
-        self._total = 0.0
-        self._telling: dict[str, float] = {}
-        self._starting: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
-        for word, weight in query.words.items():
-            telling = weight * idf.get(word, most)
-            self._total += telling
-            self._starting[word[:SHORTEST]].append((word, weight, telling))
-            self._telling[word] = telling
-        self._seen: dict[str, tuple[float, list[tuple[str, float]]]] = {}
-        self._names: dict[tuple[str, ...], tuple[float, float]] = {}
+        self._share = {word: value / total for word, value in telling.items()} if total else {}
+        self._place = {word: place for place, word in enumerate(self._share)}
+        self._starting: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        for word in self._share:
+            self._starting[_head(word)].append((word, query.words[word]))
+        self._heads = frozenset((*self._starting, *map(_head, query.initials)))
+        self._seen: dict[str, tuple[float, list[tuple[int, float]]]] = {}
+        self._names: dict[str, Met] = {}
 
-    def __call__(self, name: tuple[str, ...]) -> tuple[float, float]:
-        """The share of the name that the query says, and of the query that the name says."""
-        found = self._names.get(name)
-        if found is None:
-            found = self._names[name] = self._compared(name)
-        return found
+    def __call__(self, name: str) -> Met:
+        """What the name and the query have in common."""
+        met = self._names.get(name)
+        if met is None:
+            met = self._names[name] = self._compared(spelled(name))
+        return met
 
-    def _compared(self, name: tuple[str, ...]) -> tuple[float, float]:
+    def _compared(self, name: Spelled) -> Met:
+        flat, words, heads = name
+        if self._heads.isdisjoint(heads):
+            return Met(flat, len(words), 0.0, (), 0.0)
         said = 0.0
-        asked: dict[str, float] = {}
-        seen = self._seen
-        for word in name:
-            most, met = seen.get(word) or self._see(word)
-            if not most:
-                continue
+        each = [0.0] * len(self._share)
+        for word in words:
+            most, met = self._seen.get(word) or self._see(word)
             said += most
-            for one, telling in met:
-                asked[one] = max(asked.get(one, 0.0), telling)
-        if not asked:
-            return 0.0, 0.0
-        return said / len(name), sum(asked.values()) / self._total
+            for place, share in met:
+                each[place] = max(each[place], share)
+        return Met(flat, len(words), said, tuple(each), sum(each))
 
-    def together(self, outer: tuple[str, ...], name: tuple[str, ...]) -> tuple[float, float]:
-        """The same for two names as one: most meet nothing, or one of them alone does."""
-        (said_outer, asked_outer), (said, asked) = self(outer), self(name)
-        if asked_outer and asked:
-            return self._compared((*outer, *name))
-        count = len(outer) + len(name) or 1
-        return (said_outer * len(outer) + said * len(name)) / count, asked_outer or asked
-
-    def _see(self, word: str) -> tuple[float, list[tuple[str, float]]]:
+    def _see(self, word: str) -> tuple[float, list[tuple[int, float]]]:
         """What a word counts; words that meet begin alike, so most are done with one look."""
         most, met = 0.0, []
-        for asked, weight, telling in self._starting.get(word[:SHORTEST], ()):
-            strength = meets(asked, word)
-            if strength:
+        for asked, weight in self._starting.get(_head(word), ()):
+            if strength := meets(asked, word):
                 most = max(most, strength * weight)
-                met.append((asked, strength * telling))
+                met.append((self._place[asked], strength * self._share[asked]))
         if not met and len(word) <= LONGEST_INITIALS and word in self._initials:
             most = INITIALS
-            met = [(one, INITIALS * self._telling[one]) for one in self._initials[word]]
+            met = [(self._place[one], INITIALS * self._share[one]) for one in self._initials[word]]
         self._seen[word] = most, met
         return most, met
+
+
+def together(outer: Met, name: Met) -> tuple[float, float]:
+    """Of two names as one: the share that the query says, and what they say of the query."""
+    both = outer.asked and name.asked
+    asked = sum(map(max, outer.each, name.each)) if both else outer.asked or name.asked
+    return (outer.said + name.said) / (outer.words + name.words or 1), asked

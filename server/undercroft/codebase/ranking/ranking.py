@@ -1,12 +1,13 @@
 """From candidates to a ranked list."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from math import prod
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
+
+import numpy as np
 
 from undercroft.codebase.ranking.models import Candidate, Ranked
 from undercroft.codebase.ranking.query import Query
-from undercroft.codebase.ranking.signals import Seen, SeenFile, observe
+from undercroft.codebase.ranking.signals import OWN, Floats, Numbers, Seen, observe
 from undercroft.codebase.ranking.weights import WEIGHTS, Weights
 
 DEEPEST = 6
@@ -17,18 +18,6 @@ TELLING = 0.2
 Parts: TypeAlias = dict[str, float]
 
 
-class _File(NamedTuple):
-    seen: SeenFile
-    chunks: Sequence[tuple[float, Seen]]
-    """Each with what it is worth alone, best first."""
-    others: float
-    """What all chunks but the best add."""
-    added: float
-    """What is added to each of its chunks."""
-    factor: float
-    """What puts it back."""
-
-
 def rank(
     query: Query, candidates: Sequence[Candidate], *, limit: int, idf: Mapping[str, float]
 ) -> list[Ranked]:
@@ -36,99 +25,111 @@ def rank(
     return order(query, observe(query, candidates, idf), limit=limit, weights=WEIGHTS)
 
 
-def order(query: Query, seen: Sequence[SeenFile], *, limit: int, weights: Weights) -> list[Ranked]:
+def order(query: Query, seen: Seen, *, limit: int, weights: Weights) -> list[Ranked]:
     """The best of what was seen, weighed."""
-    scored = [
-        (score, place, file)
-        for one in seen
-        for file in [_weighed(one, weights)]
-        for place, score in enumerate(_scores(file, weights))
-    ]
-    scored.sort(key=lambda one: (-one[0], one[2].seen.path, one[1]))
+    if not seen.candidates:
+        return []
+    weighed = _weigh(seen, weights)
     ranked: dict[int, Ranked] = {}
-    for score, place, file in scored:
+    for row in _best_first(seen, weighed):
         if len(ranked) == limit:
             break
-        chunk = file.chunks[place][1].candidate.chunk
+        chunk = seen.candidates[row].chunk
         if chunk not in ranked:
-            ranked[chunk] = _explained(query, file, place, score, weights)
+            ranked[chunk] = _explained(query, seen, row, weighed)
     return list(ranked.values())
 
 
-def _weighed(seen: SeenFile, weights: Weights) -> _File:
-    chunks = [(_own(one, weights), one) for one in seen.chunks]
-    chunks.sort(key=lambda chunk: (-chunk[0], chunk[1].candidate.chunk))
-    further = enumerate(chunks[1:DEEPEST], start=1)
-    others = sum(own * weights.further**place for place, (own, _) in further)
-    return _File(
-        seen=seen,
-        chunks=chunks,
-        others=others,
-        added=weights.name * seen.name + weights.path * seen.alike + others,
-        factor=prod(_factors(seen, weights).values()),
-    )
+class _Weighed(NamedTuple):
+    """What weighing comes to, in columns."""
+
+    weights: Weights
+    score: Floats
+    """Of each candidate."""
+    place: Numbers
+    """How many candidates of its file are better than each."""
+    others: Floats
+    """What all candidates but the best add to their file, for each file."""
 
 
-def _factors(seen: SeenFile, weights: Weights) -> Parts:
-    aside = {"aside": weights.aside} if seen.aside else {}
-    variant = {"variant": weights.variant ** len(seen.variant)} if seen.variant else {}
-    return aside | variant
+def _weigh(seen: Seen, weights: Weights) -> _Weighed:
+    """Score: what speaks for a candidate and for its file, times what puts them back."""
+    own = seen.own @ np.array([getattr(weights, part) for part in OWN])
+    place = _places(seen, own)
+    counts = (place > 0) & (place < DEEPEST)
+    further = np.where(counts, own * weights.further**place, 0.0)
+    others: Floats = np.bincount(seen.files, further, len(seen.paths)).astype(np.float64)
+    of_file = weights.name * seen.name + weights.path * seen.alike + others
+    score = (own + of_file[seen.files]) * _back(seen, weights)[seen.files]
+    # Rounded, since the sums of two rows that are alike may differ in their last bits.
+    score = np.round(score * weights.repeated**place, 9)
+    return _Weighed(weights, score, place, others)
 
 
-def _own(seen: Seen, weights: Weights) -> float:
-    return (
-        weights.words * seen.words
-        + weights.meaning * seen.meaning
-        + weights.definition * seen.definition
-        + weights.symbol * seen.symbol
-        + weights.member * seen.member
-    )
+def _places(seen: Seen, own: Floats) -> Numbers:
+    chunks = np.array([one.chunk for one in seen.candidates], np.int64)
+    best_first = np.lexsort((chunks, -own, seen.files))
+    files = seen.files[best_first]
+    places = np.empty(len(files), np.int64)
+    places[best_first] = np.arange(len(files)) - np.searchsorted(files, files)
+    return places
 
 
-def _scores(file: _File, weights: Weights) -> Iterator[float]:
-    left = file.factor
-    for own, _ in file.chunks:
-        yield (own + file.added) * left
-        left *= weights.repeated
+def _back(seen: Seen, weights: Weights) -> Floats:
+    """What puts each file back."""
+    aside = np.array([bool(word) for word in seen.aside])
+    variants = np.array([len(words) for words in seen.variant])
+    back: Floats = np.where(aside, weights.aside, 1.0) * weights.variant**variants
+    return back
 
 
-def _explained(query: Query, file: _File, place: int, score: float, weights: Weights) -> Ranked:
-    _, seen = file.chunks[place]
-    parts = {
-        "words": weights.words * seen.words,
-        "meaning": weights.meaning * seen.meaning,
-        "definition": weights.definition * seen.definition,
-        "symbol": weights.symbol * seen.symbol,
-        "member": weights.member * seen.member,
-        "name": weights.name * file.seen.name,
-        "path": weights.path * file.seen.alike,
-        "file": file.others,
+def _best_first(seen: Seen, weighed: _Weighed) -> list[int]:
+    """Equal ones by their paths, so that the same question has the same answer."""
+    by_path = np.empty(len(seen.paths), np.int64)
+    by_path[sorted(range(len(seen.paths)), key=seen.paths.__getitem__)] = range(len(seen.paths))
+    keys = (weighed.place, by_path[seen.files], -weighed.score)
+    best: list[int] = np.lexsort(keys).tolist()
+    return best
+
+
+def _explained(query: Query, seen: Seen, row: int, weighed: _Weighed) -> Ranked:
+    file, weights = int(seen.files[row]), weighed.weights
+    own = zip(OWN, seen.own[row].tolist(), strict=True)
+    parts = {part: getattr(weights, part) * value for part, value in own} | {
+        "name": weights.name * float(seen.name[file]),
+        "path": weights.path * float(seen.alike[file]),
+        "file": float(weighed.others[file]),
     }
-    repeated = {"repeated": weights.repeated**place} if place else {}
+    factors = {
+        "aside": weights.aside if seen.aside[file] else 1.0,
+        "variant": weights.variant ** len(seen.variant[file]),
+        "repeated": weights.repeated ** int(weighed.place[row]),
+    }
     return Ranked(
-        candidate=seen.candidate,
-        score=score,
+        candidate=seen.candidates[row],
+        score=float(weighed.score[row]),
         parts=parts,
-        factors=_factors(file.seen, weights) | repeated,
-        reasons=_reasons(query, file.seen, seen.candidate, parts),
+        factors={name: value for name, value in factors.items() if value != 1.0},
+        reasons=_reasons(query, seen, row, parts),
     )
 
 
-def _reasons(query: Query, file: SeenFile, candidate: Candidate, parts: Parts) -> list[str]:
+def _reasons(query: Query, seen: Seen, row: int, parts: Parts) -> list[str]:
     """What counted, in words, the most first; then what put it back."""
+    candidate, file = seen.candidates[row], int(seen.files[row])
     said = {
         "words": "shares its words",
         "meaning": "alike in meaning",
         "definition": f"defines {', '.join(query.identifiers)}",
         "symbol": f"named like it: {candidate.symbol}",
         "member": f"named like it: {candidate.scope}.{candidate.symbol}".replace(": .", ": "),
-        "name": f"its file is called {file.path.rpartition('/')[2]}",
+        "name": f"its file is called {candidate.path.rpartition('/')[2]}",
         "path": "its path is alike in meaning",
         "file": "more in the same file",
     }
     telling = [kind for kind in said if parts[kind] >= TELLING]
     telling.sort(key=lambda kind: -parts[kind])
-    back = {"aside": file.aside, "variant": ", ".join(file.variant)}
+    back = {"aside": seen.aside[file], "variant": ", ".join(seen.variant[file])}
     return [said[kind] for kind in telling] + [
         f"put back: {kind} ({word})" for kind, word in back.items() if word
     ]

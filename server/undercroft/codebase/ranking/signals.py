@@ -1,15 +1,14 @@
 """What can be seen of the candidates before anything is weighed."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from undercroft.codebase.embedding import builtin
-from undercroft.codebase.ranking.matching import Matcher, spelled
+from undercroft.codebase.ranking.matching import Matcher, Met, together
 from undercroft.codebase.ranking.models import Candidate
 from undercroft.codebase.ranking.query import Query
 from undercroft.codebase.ranking.standing import outdated, standing, wanted
@@ -24,65 +23,68 @@ NEAR = 3
 ALIKE = 0.3
 """A cosine that says something; where no path reaches it, none counts in full."""
 
+Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
 
-class Seen(NamedTuple):
-    """A candidate and what speaks for it, each 0 to 1."""
-
-    candidate: Candidate
-    words: float
-    meaning: float
-    definition: float
-    symbol: float
-    member: float
+OWN = ("words", "meaning", "definition", "symbol", "member")
+"""What speaks for a candidate, each 0 to 1: the columns of `Seen.own`."""
 
 
-class SeenFile(NamedTuple):
-    """A file, its candidates and what its path says."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """The candidates of a query and their files, in columns."""
 
-    path: str
-    chunks: Sequence[Seen]
-    name: float
-    """How well its name and the query share their words: 0 to 2."""
-    alike: float
-    """How alike in meaning its path and the query are, relative to the best: 0 to 1."""
-    aside: str
-    """The word that says that it is about the thing, unless the query says it too; or empty."""
-    variant: Sequence[str]
+    candidates: Sequence[Candidate]
+    own: Floats
+    """A row for each candidate, a column for each of `OWN`."""
+    files: Numbers
+    """Which of the files below each candidate stands in."""
+    paths: Sequence[str]
+    name: Floats
+    """How well a file's name and the query share their words: 0 to 2."""
+    alike: Floats
+    """How alike in meaning a path and the query are, relative to the best: 0 to 1."""
+    aside: Sequence[str]
+    """The word that says that a file is about the thing, unless the query says it too; or empty."""
+    variant: Sequence[Sequence[str]]
     """The words that say that it is the thing once more, without those that the query says."""
 
 
-def observe(
-    query: Query, candidates: Sequence[Candidate], idf: Mapping[str, float]
-) -> list[SeenFile]:
-    """The files of the candidates; `idf`: how much each term of the query tells."""
+def observe(query: Query, candidates: Sequence[Candidate], idf: Mapping[str, float]) -> Seen:
+    """What there is to be seen; `idf`: how much each term of the query tells."""
     matcher = Matcher(query, idf)
-    files = _by_file(query, candidates, matcher)
-    paths = [path for _, path in files]
-    old = outdated(set(paths))
-    return [
-        SeenFile(
-            path=path,
-            chunks=chunks,
-            name=_name(query, path, matcher),
-            alike=alike,
-            aside="".join(_unsaid(query, standing(path).aside)),
-            variant=_unsaid(query, standing(path).variant, old.get(path, "")),
-        )
-        for path, chunks, alike in zip(paths, files.values(), _alike(query, paths), strict=True)
-    ]
+    places: dict[tuple[str, str], int] = {}
+    files = [places.setdefault((one.repository, one.path), len(places)) for one in candidates]
+    paths = [path for _, path in places]
+    old = outdated(paths)
+    standings = [standing(path) for path in paths]
+    return Seen(
+        candidates=candidates,
+        own=_own(query, candidates, matcher),
+        files=np.array(files, np.int64),
+        paths=paths,
+        name=np.array([_name(query, matcher(one.name)) for one in standings]),
+        alike=_alike(query, paths),
+        aside=["".join(_unsaid(query, one.aside)) for one in standings],
+        variant=[
+            _unsaid(query, one.variant, old.get(path, ""))
+            for one, path in zip(standings, paths, strict=True)
+        ],
+    )
 
 
-def _by_file(
-    query: Query, candidates: Sequence[Candidate], matcher: Matcher
-) -> dict[tuple[str, str], list[Seen]]:
-    words = max((one.lexical for one in candidates), default=0.0) or 1.0
-    meaning = max((one.dense for one in candidates), default=0.0)
-    files: dict[tuple[str, str], list[Seen]] = defaultdict(list)
-    for one in candidates:
-        dense = max(one.dense, 0.0) / meaning if meaning > 0 else 0.0
-        seen = Seen(one, one.lexical / words, dense, *_symbols(query, one, matcher))
-        files[one.repository, one.path].append(seen)
-    return files
+def _own(query: Query, candidates: Sequence[Candidate], matcher: Matcher) -> Floats:
+    own = np.empty((len(candidates), len(OWN)))
+    own[:, 0] = _relative([one.lexical for one in candidates])
+    own[:, 1] = _relative([one.dense for one in candidates])
+    own[:, 2:] = [_symbols(query, one, matcher) for one in candidates] or np.empty((0, 3))
+    return own
+
+
+def _relative(values: Sequence[float]) -> Floats:
+    """To the greatest; nothing is less than 0."""
+    found = np.maximum(values, 0.0)
+    return found / (found.max(initial=0.0) or 1.0)
 
 
 def _symbols(query: Query, one: Candidate, matcher: Matcher) -> tuple[float, float, float]:
@@ -92,51 +94,49 @@ def _symbols(query: Query, one: Candidate, matcher: Matcher) -> tuple[float, flo
     `CookieJar.save`. There the query's share counts more: long names say more than is asked.
     """
     definition = symbol = member = 0.0
-    outer = spelled(one.scope.rpartition(".")[2]).words if one.scope else ()
+    outer = matcher(one.scope.rpartition(".")[2]) if one.scope else None
     for name in one.symbol.split():
-        flat, words = spelled(name)
-        if flat in query.named:
+        met = matcher(name)
+        if met.flat in query.named:
             definition = max(definition, 1.0 if name in query.identifiers else OTHER_CASE)
-        said, asked = matcher(words)
-        if asked:
-            symbol = max(symbol, asked if flat in query.compounds else said * asked)
-        if outer:
-            said, asked = matcher.together(outer, words)
+        if met.asked:
+            whole = met.flat in query.compounds
+            symbol = max(symbol, met.asked if whole else met.said / met.words * met.asked)
+        if outer and (outer.asked or met.asked):
+            said, asked = together(outer, met)
             member = max(member, asked * said**0.5)
     return definition, symbol, max(member, symbol)
 
 
-def _name(query: Query, path: str, matcher: Matcher) -> float:
-    name = standing(path).name
-    said, asked = matcher(name.words)
-    if name.flat in query.compounds:
-        return max(said, COMPOUND[0]) + max(asked, COMPOUND[1])
-    return said + asked
+def _name(query: Query, met: Met) -> float:
+    said = met.said / (met.words or 1)
+    if met.flat in query.compounds:
+        return max(said, COMPOUND[0]) + max(met.asked, COMPOUND[1])
+    return said + met.asked
 
 
-def _alike(query: Query, paths: Sequence[str]) -> list[float]:
+def _alike(query: Query, paths: Sequence[str]) -> Floats:
     """By the built-in model, whichever one the index has: it costs some microseconds a path."""
     if not paths:
-        return []
-    found = np.array([_vector(_near(path)) for path in paths])
+        return np.zeros(0)
+    found = np.array([_vector(path) for path in paths])
     cosines = np.maximum(found @ builtin().encode([query.text])[0], 0.0)
-    relative: list[float] = (cosines / max(cosines.max(initial=0.0), ALIKE)).tolist()
+    relative: Floats = cosines / max(cosines.max(), ALIKE)
     return relative
 
 
 @lru_cache(maxsize=1 << 13)
-def _vector(near: str) -> npt.NDArray[np.float32]:
-    """The same paths come again and again; 8 MB at most."""
+def _vector(path: str) -> npt.NDArray[np.float32]:
+    """Of what is near the path's end. The same ones come again and again; 8 MB at most."""
+    folder, slash, file = path.rpartition("/")
+    name = file.rpartition(".")[0] or file
+    near = "/".join(f"{folder}{slash}{name}".split("/")[-NEAR:])
     vector: npt.NDArray[np.float32] = builtin().encode([near])[0]
     return vector
 
 
-def _near(path: str) -> str:
-    folder, slash, file = path.rpartition("/")
-    name = file.rpartition(".")[0] or file
-    return "/".join(f"{folder}{slash}{name}".split("/")[-NEAR:])
-
-
-def _unsaid(query: Query, *words: str) -> list[str]:
+def _unsaid(query: Query, *words: str) -> Sequence[str]:
     """Those that the query does not say."""
+    if not any(words):
+        return ()
     return [word for word in words if word and not wanted(word, query.spoken)]

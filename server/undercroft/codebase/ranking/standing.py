@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from undercroft.codebase.ranking.matching import Spelled, spelled
 from undercroft.codebase.words import stem
 
 ENTRIES = frozenset(("mod", "index", "init"))
@@ -55,10 +54,12 @@ VERSION = re.compile(r"(?:^|(?<=/))v(\d+)(?=/)")
 class Standing(NamedTuple):
     """What a path says of its file."""
 
-    name: Spelled
+    name: str
     aside: str
     """The word that says so; empty if none does."""
     variant: str
+    versions: tuple[tuple[str, int, str], ...]
+    """Folders that are versions: what stands before each, its number, its name."""
 
 
 @lru_cache(maxsize=1 << 15)
@@ -69,10 +70,12 @@ def standing(path: str) -> Standing:
     if name.lower() in ENTRIES and folder:
         name = folder.rpartition("/")[2]
     aside, variant = ASIDE.search(path), VARIANT.search(path)
+    versions = ((path[: one.start()], int(one[1]), one[0]) for one in VERSION.finditer(path))
     return Standing(
-        name=spelled(name),
+        name=name,
         aside=aside[0].lower() if aside else "",
         variant=variant[0].lower() if variant else "",
+        versions=tuple(versions),
     )
 
 
@@ -84,11 +87,8 @@ def wanted(word: str, spoken: frozenset[str]) -> bool:
 
 def outdated(paths: Iterable[str]) -> dict[str, str]:
     """Paths in a folder v1, v2 … beside which the others have a later one; and that folder."""
-    found = [(path, match) for path in paths for match in VERSION.finditer(path)]
+    found = [(path, *version) for path in paths for version in standing(path).versions]
     latest: dict[str, int] = {}
-    for path, match in found:
-        before = path[: match.start()]
-        latest[before] = max(latest.get(before, 0), int(match[1]))
-    return {
-        path: match[0] for path, match in found if int(match[1]) < latest[path[: match.start()]]
-    }
+    for _, before, number, _ in found:
+        latest[before] = max(latest.get(before, 0), number)
+    return {path: name for path, before, number, name in found if number < latest[before]}
