@@ -8,18 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from undercroft.codebase.embedding import builtin
+from undercroft.codebase.embedding.remembered import Remembered
 from undercroft.codebase.ranking.matching import Matcher, Met, together
 from undercroft.codebase.ranking.models import Candidate
 from undercroft.codebase.ranking.query import Query
-from undercroft.codebase.ranking.standing import outdated, standing, wanted
+from undercroft.codebase.ranking.standing import Standing, outdated, standing, wanted
 
 OTHER_CASE = 0.6
 """What a definition counts whose case or separators differ from those of the query."""
 COMPOUND = (1.0, 0.5)
 """What a name counts, at least, that is neighbours of the query in one word."""
-NEAR = 3
-"""Parts of a path, from its end, that tell what its file is about; those before are the project."""
-
 ALIKE = 0.3
 """A cosine that says something; where no path reaches it, none counts in full."""
 
@@ -64,7 +62,7 @@ def observe(query: Query, candidates: Sequence[Candidate], idf: Mapping[str, flo
         files=np.array(files, np.int64),
         paths=paths,
         name=np.array([_name(query, matcher(one.name)) for one in standings]),
-        alike=_alike(query, paths),
+        alike=_alike(query, standings),
         aside=["".join(_unsaid(query, one.aside)) for one in standings],
         variant=[
             _unsaid(query, one.variant, old.get(path, ""))
@@ -115,24 +113,19 @@ def _name(query: Query, met: Met) -> float:
     return said + met.asked
 
 
-def _alike(query: Query, paths: Sequence[str]) -> Floats:
+def _alike(query: Query, standings: Sequence[Standing]) -> Floats:
     """By the built-in model, whichever one the index has: it costs some microseconds a path."""
-    if not paths:
+    if not standings:
         return np.zeros(0)
-    found = np.array([_vector(path) for path in paths])
+    found = _remembered().encode([one.near for one in standings])
     cosines = np.maximum(found @ builtin().encode([query.text])[0], 0.0)
     relative: Floats = cosines / max(cosines.max(), ALIKE)
     return relative
 
 
-@lru_cache(maxsize=1 << 13)
-def _vector(path: str) -> npt.NDArray[np.float32]:
-    """Of what is near the path's end. The same ones come again and again; 8 MB at most."""
-    folder, slash, file = path.rpartition("/")
-    name = file.rpartition(".")[0] or file
-    near = "/".join(f"{folder}{slash}{name}".split("/")[-NEAR:])
-    vector: npt.NDArray[np.float32] = builtin().encode([near])[0]
-    return vector
+@lru_cache(maxsize=1)
+def _remembered() -> Remembered:
+    return Remembered(builtin())
 
 
 def _unsaid(query: Query, *words: str) -> Sequence[str]:

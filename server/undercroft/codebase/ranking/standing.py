@@ -48,6 +48,9 @@ FULLY = {
 }
 """How a query says words that paths shorten."""
 
+NEAR = 3
+"""Parts of a path, from its end, that tell what its file is about; those before are the project."""
+
 VERSION = re.compile(r"(?:^|(?<=/))v(\d+)(?=/)")
 
 
@@ -58,6 +61,8 @@ class Standing(NamedTuple):
     aside: str
     """The word that says so; empty if none does."""
     variant: str
+    near: str
+    """The end of the path, which tells what its file is about."""
     versions: tuple[tuple[str, int, str], ...]
     """Folders that are versions: what stands before each, its number, its name."""
 
@@ -75,8 +80,14 @@ def standing(path: str) -> Standing:
         name=name,
         aside=aside[0].lower() if aside else "",
         variant=variant[0].lower() if variant else "",
+        near="/".join(path.removesuffix(_ending(file)).split("/")[-NEAR:]),
         versions=tuple(versions),
     )
+
+
+def _ending(file: str) -> str:
+    name, dot, ending = file.rpartition(".")
+    return dot + ending if name else ""
 
 
 def wanted(word: str, spoken: frozenset[str]) -> bool:
