@@ -194,7 +194,7 @@ async def test_a_filter_loses_nothing_that_is_near(
     assert int(find.mask.sum()) == len(among)
     shares = []
     for question in questions:
-        found = await find.dense(shelf.meaning(question))
+        found = list(await find.dense(shelf.meaning(question)))
         assert {*found} <= {*among}
         assert len(found) >= min(DEPTH // 2, len(among))
         shares.append(len({*shelf.exactly(question, 10, among)} & {*found[:10]}) / 10)

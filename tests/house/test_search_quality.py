@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.quality.asking import Answer, Given
+from benchmarks.quality.asking import Answer
 from benchmarks.quality.checkout import checkout
 from benchmarks.quality.data import Question, Repository, Target, load
 from benchmarks.quality.leaving_out import chosen, leave_each_out
 from benchmarks.quality.replay import LEXICAL, Replay
 from benchmarks.quality.scoring import Lines, ndcg
 
-from undercroft.codebase.ranking import Candidate, rank, read
+from undercroft.codebase.ranking import Candidate, observe, rank, read
 from undercroft.codebase.ranking.weights import WEIGHTS
 
 ROOT = Path(__file__).parents[2]
@@ -222,11 +222,12 @@ def answer(query: str, wanted: str, *given: dict[str, Any]) -> Answer:
     plain = {"repository": "r", "kind": "function", "symbol": "", "lexical": 0.5, "dense": 0.5}
     candidates = [Candidate(**{"chunk": at, **plain, **one}) for at, one in enumerate(given)]
     understood = read(query)
-    found = [one.candidate for one in rank(understood, candidates, limit=10, idf={})]
+    seen = observe(understood, candidates, {})
+    found = [one.candidate for one in rank(seen, limit=10)]
     return Answer(
         question=Question(text=query, category="", targets=targets(wanted)),
         found=places(*(one.path for one in found)),
-        given=Given(query=understood, candidates=candidates, idf={}),
+        seen=seen,
         lines=dict.fromkeys(range(len(given)), (1, 10)),
         root="",
     )

@@ -14,7 +14,7 @@ from benchmarks.quality.data import Question, Repository
 from benchmarks.quality.scoring import DEPTH, Lines, ndcg
 from undercroft.app import App
 from undercroft.codebase import search
-from undercroft.codebase.ranking import Candidate, Query, Ranked, rank
+from undercroft.codebase.ranking import Candidate, Ranked, Seen, rank
 from undercroft.codebase.service import Codebase
 from undercroft.db.database import Database
 from undercroft.db.queries import load_queries
@@ -25,21 +25,13 @@ PATIENCE = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
-    """What the ranking was given for one question."""
-
-    query: Query
-    candidates: Sequence[Candidate]
-    idf: Mapping[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Answer:
     """A question, what the product answered, and what its ranking chose from."""
 
     question: Question
     found: Sequence[Lines]
-    given: Given
+    seen: Seen
+    """What its ranking was given."""
     lines: Mapping[int, tuple[int, int]]
     """First and last of each candidate."""
     root: str
@@ -85,33 +77,31 @@ async def answers(app: App, repository: Repository, folder: Path) -> list[Answer
 
 
 async def _answer(codebase: Codebase, db: Database, root: str, question: Question) -> Answer:
-    with _overheard() as given:
+    with _overheard() as heard:
         found = await codebase.search(question.text, limit=DEPTH)
-    heard = given[-1]
-    chunks = [one.chunk for one in heard.candidates]
+    seen = heard[-1]
+    chunks = [one.chunk for one in seen.candidates]
     rows = await db.fetch(SQL.get_lines, chunks)
     return Answer(
         question=question,
         found=[Lines(_full(root, hit.path), hit.start_line, hit.end_line) for hit in found.items],
-        given=heard,
+        seen=seen,
         lines={row["id"]: (row["start_line"], row["end_line"]) for row in rows},
         root=root,
     )
 
 
 @contextmanager
-def _overheard() -> Iterator[list[Given]]:
+def _overheard() -> Iterator[list[Seen]]:
     """Listen to what a search hands to its ranking: other weights are tried on the very same."""
-    given: list[Given] = []
+    heard: list[Seen] = []
 
-    def heard(
-        query: Query, candidates: Sequence[Candidate], *, limit: int, idf: Mapping[str, float]
-    ) -> list[Ranked]:
-        given.append(Given(query=query, candidates=candidates, idf=idf))
-        return rank(query, candidates, limit=limit, idf=idf)
+    def listening(seen: Seen, *, limit: int) -> list[Ranked]:
+        heard.append(seen)
+        return rank(seen, limit=limit)
 
-    with patch.object(search, "rank", heard):
-        yield given
+    with patch.object(search, "rank", listening):
+        yield heard
 
 
 def _full(root: str, path: str) -> str:

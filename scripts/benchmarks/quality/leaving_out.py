@@ -47,7 +47,7 @@ class LeftOut:
 def leave_each_out(replay: Replay, tell: Callable[[str], None]) -> list[LeftOut]:
     """Each repository in turn."""
     found = []
-    for name in replay.seen:
+    for name in replay.answers:
         tell(f"leave-one-out: without {name}")
         weights = chosen(replay, without=name)
         score = fmean(replay.scores(name, weights))

@@ -8,8 +8,7 @@ from statistics import fmean
 
 from benchmarks.quality.asking import Answer
 from benchmarks.quality.scoring import DEPTH, Lines, ndcg
-from undercroft.codebase.ranking.ranking import order
-from undercroft.codebase.ranking.signals import Seen, observe
+from undercroft.codebase.ranking import rank
 from undercroft.codebase.ranking.weights import WEIGHTS, Weights
 
 LEXICAL = Weights(
@@ -50,56 +49,50 @@ ABLATIONS: Mapping[str, Weights] = {
 class Replay:
     """All answers, to be ranked again and again."""
 
-    seen: Mapping[str, Sequence[tuple[Answer, Seen]]]
+    answers: Mapping[str, Sequence[Answer]]
     """By repository."""
     _known: dict[tuple[str, Weights], tuple[float, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, answers: Mapping[str, Sequence[Answer]]) -> Replay:
-        """Look at the candidates once; only weighing is done again.
+        """What was seen of the candidates is kept; only weighing is done again.
 
         Raises:
             RuntimeError: With the built-in weights it ranks otherwise than the product did.
 
         """
-        seen = {
-            name: [
-                (one, observe(one.given.query, one.given.candidates, one.given.idf)) for one in each
-            ]
-            for name, each in answers.items()
-        }
-        for one, there in (pair for each in seen.values() for pair in each):
-            if list(one.found) != _ranked(one, there, WEIGHTS)[: len(one.found)]:
+        for one in (answer for each in answers.values() for answer in each):
+            if list(one.found) != _ranked(one, WEIGHTS)[: len(one.found)]:
                 raise RuntimeError(f"The replay of {one.question.text!r} is not what was answered.")
-        return cls(seen=seen)
+        return cls(answers=answers)
 
     def scores(self, repository: str, weights: Weights) -> tuple[float, ...]:
         """NDCG@10 of each question about a repository."""
         key = repository, weights
         if key not in self._known:
             self._known[key] = tuple(
-                ndcg(_ranked(one, there, weights), one.question.targets)
-                for one, there in self.seen[repository]
+                ndcg(_ranked(one, weights), one.question.targets)
+                for one in self.answers[repository]
             )
         return self._known[key]
 
     def ranked(self, repository: str, weights: Weights) -> list[list[Lines]]:
         """Where the best places of each question stand."""
-        return [_ranked(one, there, weights) for one, there in self.seen[repository]]
+        return [_ranked(one, weights) for one in self.answers[repository]]
 
     def mean(self, weights: Weights, without: str = "") -> float:
         """The mean of the repositories' means; `without`: one is left out."""
-        return fmean(fmean(self.scores(name, weights)) for name in self.seen if name != without)
+        return fmean(fmean(self.scores(name, weights)) for name in self.answers if name != without)
 
     def by_category(self, weights: Weights) -> dict[str, tuple[int, float]]:
         """Of each kind of question how many there are, and the mean over them."""
         found: dict[str, list[float]] = {}
-        for name, pairs in self.seen.items():
-            for (one, _), score in zip(pairs, self.scores(name, weights), strict=True):
+        for name, answers in self.answers.items():
+            for one, score in zip(answers, self.scores(name, weights), strict=True):
                 found.setdefault(one.question.category, []).append(score)
         return {kind: (len(scores), fmean(scores)) for kind, scores in sorted(found.items())}
 
 
-def _ranked(answer: Answer, seen: Seen, weights: Weights) -> list[Lines]:
-    ranked = order(answer.given.query, seen, limit=DEPTH, weights=weights)
+def _ranked(answer: Answer, weights: Weights) -> list[Lines]:
+    ranked = rank(answer.seen, limit=DEPTH, weights=weights)
     return answer.places([one.candidate for one in ranked])

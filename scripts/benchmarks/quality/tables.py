@@ -74,7 +74,7 @@ def ablation(replay: Replay) -> Table:
 def _compared(replay: Replay, name: str, weights: Weights) -> list[str]:
     gains = [
         fmean(replay.scores(one, weights)) - fmean(replay.scores(one, WEIGHTS))
-        for one in replay.seen
+        for one in replay.answers
     ]
     better, worse = sum(gain > NOISE for gain in gains), sum(gain < -NOISE for gain in gains)
     return [name, _score(replay.mean(weights)), f"{fmean(gains):+.3f}", str(better), str(worse)]

@@ -75,11 +75,11 @@ class Candidates:
         rows: Numbers = best(scores, DEPTH, self.mask)
         return Lexical(scores=scores, idf=idf, top=collection.chunks(rows).tolist())
 
-    async def dense(self, meaning: Meaning) -> list[int]:
-        """The wanted chunks that are the most alike in meaning."""
+    async def dense(self, meaning: Meaning) -> Mapping[int, float]:
+        """The wanted chunks that are the most alike in meaning, nearest first, and how alike."""
         there = int(np.count_nonzero(self.mask))
         if not meaning.model or not there:
-            return []
+            return {}
         # As many more as the filter will leave out.
         limit = next((one for one in DEPTHS if one * there >= ENOUGH * DEPTH * self.mask.size), 0)
         if limit and meaning.model in self.view.models:
@@ -94,12 +94,12 @@ class Candidates:
         )
         return self._left(rows)
 
-    def _left(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    def _left(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[int, float]:
         """Those that are wanted, the nearest first."""
-        chunks = [row["chunk_id"] for row in rows]
-        places = self.view.rows_of(chunks)
-        left = [one for one in chunks if (row := places.get(one)) is not None and self.mask[row]]
-        return left[:DEPTH]
+        alike = {row["chunk_id"]: row["similarity"] for row in rows}
+        places = self.view.rows_of(alike)
+        left = [one for one in alike if (row := places.get(one)) is not None and self.mask[row]]
+        return {one: alike[one] for one in left[:DEPTH]}
 
     async def defining(self, names: Iterable[str]) -> list[int]:
         """Chunks that define one of these names."""
@@ -124,19 +124,26 @@ class Candidates:
         return found
 
     async def described(
-        self, chunks: Iterable[int], meaning: Meaning, scores: Floats
+        self, chunks: Iterable[int], scores: Floats, meaning: Meaning, known: Mapping[int, float]
     ) -> list[Candidate]:
-        """The wanted ones of these chunks, each where it stands, as the ranking takes them."""
+        """The wanted ones of these chunks, each where it stands, as the ranking takes them.
+
+        How alike they are is `known` of all of them, or they are compared now.
+        """
         places = self.view.rows_of(chunks)
         kept = np.fromiter(places.values(), np.int64, len(places))
         lexical = dict(zip(places, scores[kept].tolist(), strict=True))
         wanted = [chunk for chunk, row in places.items() if self.mask[row]]
+        if not wanted:
+            return []
+        model = 0 if known else meaning.model
         rows = await self.db.fetch(
-            SQL.get_candidates, wanted, *self.wanted.arguments, meaning.vector, meaning.model
+            SQL.get_candidates, wanted, *self.wanted.arguments, meaning.vector, model
         )
         return [
-            Candidate(chunk, repository, path, kind, symbol, lexical[chunk], similarity, scope)
-            for chunk, repository, path, kind, symbol, scope, similarity in rows
+            Candidate(chunk, repository, path, kind, symbol, lexical[chunk], alike, scope)
+            for chunk, repository, path, kind, symbol, scope, compared in rows
+            for alike in (known.get(chunk, compared),)
         ]
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from undercroft.codebase.candidates import Candidates
+from undercroft.codebase.lexical import Floats
 from undercroft.codebase.meaning import Meaning, meaning_of
 from undercroft.codebase.models import Found, Hit
-from undercroft.codebase.ranking import Query, Ranked, rank, read
+from undercroft.codebase.ranking import Candidate, Observer, Query, Ranked, rank, read
 from undercroft.codebase.view import SQL, Filter, View, Views
 from undercroft.errors import InvalidInput
 from undercroft.paging import PAGE_CHARACTERS, decode_cursor, encode_cursor, page_of
@@ -107,19 +109,24 @@ class Searcher:
         self, view: View, query: Query, request: Request, asked: asyncio.Future[Meaning]
     ) -> _Ranking:
         find = await Candidates.among(self._db, view, request.filter)
-        # Side by side: each waits for a statement of its own.
-        lexical, (meaning, alike), defining, files = await asyncio.gather(
-            find.lexical(query.terms),
-            _alike(find, asked),
-            find.defining(query.identifiers),
-            find.named(query.words),
-        )
-        named = find.best_of(files, lexical.scores)
-        chosen = {*lexical.top, *alike, *defining, *named}
-        candidates = await find.described(chosen, meaning, lexical.scores)
+        # Side by side, each with a statement of its own; what is alike takes the longest.
+        alike = asyncio.ensure_future(_alike(find, asked))
+        try:
+            lexical, defining, files = await asyncio.gather(
+                find.lexical(query.terms), find.defining(query.identifiers), find.named(query.words)
+            )
+            found = {*lexical.top, *defining, *find.best_of(files, lexical.scores)}
+            meaning = await asyncio.shield(asked)
+            observer = Observer(query, lexical.idf)
+            await asyncio.gather(
+                _observed(observer, find.described(found, lexical.scores, meaning, {})),
+                _observed(observer, _further(find, alike, found, lexical.scores, meaning)),
+            )
+        finally:
+            alike.cancel()
         limit = min(request.offset + request.limit + 1, MAX_DEPTH)
         # Here, not in a thread: it takes milliseconds, and so does the turn of another thread.
-        ranked = rank(query, candidates, limit=limit, idf=lexical.idf)
+        ranked = rank(observer.seen(), limit=limit)
         return _Ranking(places=ranked, names=view.names, lacking=meaning.note)
 
     async def _hits(self, ranking: _Ranking, request: Request) -> list[Hit]:
@@ -134,9 +141,24 @@ class Searcher:
         ]
 
 
-async def _alike(find: Candidates, asked: asyncio.Future[Meaning]) -> tuple[Meaning, list[int]]:
-    meaning = await asyncio.shield(asked)
-    return meaning, await find.dense(meaning)
+async def _alike(find: Candidates, asked: asyncio.Future[Meaning]) -> Mapping[int, float]:
+    return await find.dense(await asyncio.shield(asked))
+
+
+async def _observed(observer: Observer, described: Awaitable[list[Candidate]]) -> None:
+    observer.add(await described)
+
+
+async def _further(
+    find: Candidates,
+    alike: asyncio.Future[Mapping[int, float]],
+    found: AbstractSet[int],
+    scores: Floats,
+    meaning: Meaning,
+) -> list[Candidate]:
+    """What is alike in meaning and was not found by words."""
+    further = {chunk: value for chunk, value in (await alike).items() if chunk not in found}
+    return await find.described(further, scores, meaning, further)
 
 
 def _understood(text: str) -> Query:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from itertools import count
 from time import process_time
 
@@ -5,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undercroft.codebase.ranking import Candidate, Ranked, rank, read
+from undercroft.codebase.ranking import Candidate, Observer, Ranked, observe, rank, read
 from undercroft.codebase.ranking.matching import Matcher, meets, together
-from undercroft.codebase.ranking.ranking import order
-from undercroft.codebase.ranking.signals import observe
 from undercroft.codebase.ranking.weights import WEIGHTS, Weights
 from undercroft.codebase.words import stem
 
@@ -21,7 +20,7 @@ def candidates(*described: dict) -> list[Candidate]:
 
 def ranked(query: str, *described: dict | str, limit: int = 10) -> list[Ranked]:
     rows = [one if isinstance(one, dict) else {"path": one} for one in described]
-    return rank(read(query), candidates(*rows), limit=limit, idf={})
+    return rank(observe(read(query), candidates(*rows), {}), limit=limit)
 
 
 def paths(query: str, *described: dict | str) -> list[str]:
@@ -164,12 +163,33 @@ def test_words_alone_rank_when_there_are_no_vectors() -> None:
     assert found[0].parts["meaning"] == 0
 
 
+def told(ranked: list[Ranked]) -> list[tuple[int, float, Sequence[str]]]:
+    return [(one.candidate.chunk, one.score, one.reasons) for one in ranked]
+
+
+def test_candidates_may_come_one_after_the_other() -> None:
+    query = read("where is the cookie jar saved")
+    given = candidates(
+        {"path": "src/v1/jar.py", "symbol": "save", "scope": "CookieJar", "dense": 0.2},
+        {"path": "src/v2/jar.py", "symbol": "save", "scope": "CookieJar"},
+        {"path": "tests/jar.py", "symbol": "test_saving", "lexical": 3.0},
+        {"path": "src/v2/jar.py", "symbol": "load", "lexical": 2.0},
+    )
+    at_once = told(rank(observe(query, given, {}), limit=10))
+    for first in range(len(given)):
+        observer = Observer(query, {})
+        observer.add(given[first:])
+        observer.add(given[:first])
+        assert told(rank(observer.seen(), limit=10)) == at_once
+    assert rank(Observer(query, {}).seen(), limit=10) == []
+
+
 def test_other_weights_rank_otherwise() -> None:
     query, given = read("retry"), candidates({"path": "retry.py"}, {"path": "b.py", "lexical": 2.0})
     seen = observe(query, given, {})
     words = Weights(name=0.0, path=0.0, meaning=0.0)
     for weights, first in ((WEIGHTS, "retry.py"), (words, "b.py")):
-        found = order(query, seen, limit=1, weights=weights)
+        found = rank(seen, limit=1, weights=weights)
         assert [one.candidate.path for one in found] == [first]
 
 
@@ -232,10 +252,10 @@ def test_two_hundred_candidates_take_milliseconds() -> None:
         for n in range(200)
     ]
     query, given = read("how does the parser read names of files"), candidates(*rows)
-    rank(query, given, limit=10, idf={})
+    rank(observe(query, given, {}), limit=10)
     took = []
     for _ in range(5):
         start = process_time()
-        rank(query, given, limit=10, idf={})
+        rank(observe(query, given, {}), limit=10)
         took.append(process_time() - start)
     assert min(took) < 0.02

@@ -8,5 +8,6 @@ it unless the query names what they are; and the first places go to different fi
 from undercroft.codebase.ranking.models import Candidate, Ranked
 from undercroft.codebase.ranking.query import Query, read
 from undercroft.codebase.ranking.ranking import rank
+from undercroft.codebase.ranking.signals import Observer, Seen, observe
 
-__all__ = ["Candidate", "Query", "Ranked", "rank", "read"]
+__all__ = ["Candidate", "Observer", "Query", "Ranked", "Seen", "observe", "rank", "read"]

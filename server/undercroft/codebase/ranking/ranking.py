@@ -1,13 +1,11 @@
 """From candidates to a ranked list."""
 
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from undercroft.codebase.ranking.models import Candidate, Ranked
-from undercroft.codebase.ranking.query import Query
-from undercroft.codebase.ranking.signals import OWN, Floats, Numbers, Seen, observe
+from undercroft.codebase.ranking.models import Ranked
+from undercroft.codebase.ranking.signals import OWN, Floats, Numbers, Seen
 from undercroft.codebase.ranking.weights import WEIGHTS, Weights
 
 DEEPEST = 6
@@ -18,15 +16,8 @@ TELLING = 0.2
 Parts: TypeAlias = dict[str, float]
 
 
-def rank(
-    query: Query, candidates: Sequence[Candidate], *, limit: int, idf: Mapping[str, float]
-) -> list[Ranked]:
-    """The best candidates, each chunk once; `idf`: how much each term of the query tells."""
-    return order(query, observe(query, candidates, idf), limit=limit, weights=WEIGHTS)
-
-
-def order(query: Query, seen: Seen, *, limit: int, weights: Weights) -> list[Ranked]:
-    """The best of what was seen, weighed."""
+def rank(seen: Seen, *, limit: int, weights: Weights = WEIGHTS) -> list[Ranked]:
+    """The best of the candidates that were seen, each chunk once."""
     if not seen.candidates:
         return []
     weighed = _weigh(seen, weights)
@@ -36,7 +27,7 @@ def order(query: Query, seen: Seen, *, limit: int, weights: Weights) -> list[Ran
             break
         chunk = seen.candidates[row].chunk
         if chunk not in ranked:
-            ranked[chunk] = _explained(query, seen, row, weighed)
+            ranked[chunk] = _explained(seen, row, weighed)
     return list(ranked.values())
 
 
@@ -62,7 +53,7 @@ def _weigh(seen: Seen, weights: Weights) -> _Weighed:
     of_file = weights.name * seen.name + weights.path * seen.alike + others
     score = (own + of_file[seen.files]) * _back(seen, weights)[seen.files]
     # Rounded, since the sums of two rows that are alike may differ in their last bits.
-    score = np.round(score * weights.repeated**place, 9)
+    score = np.round(score * weights.repeated**place, 6)
     return _Weighed(weights, score, place, others)
 
 
@@ -85,14 +76,12 @@ def _back(seen: Seen, weights: Weights) -> Floats:
 
 def _best_first(seen: Seen, weighed: _Weighed) -> list[int]:
     """Equal ones by their paths, so that the same question has the same answer."""
-    by_path = np.empty(len(seen.paths), np.int64)
-    by_path[sorted(range(len(seen.paths)), key=seen.paths.__getitem__)] = range(len(seen.paths))
-    keys = (weighed.place, by_path[seen.files], -weighed.score)
+    keys = (weighed.place, seen.by_path[seen.files], -weighed.score)
     best: list[int] = np.lexsort(keys).tolist()
     return best
 
 
-def _explained(query: Query, seen: Seen, row: int, weighed: _Weighed) -> Ranked:
+def _explained(seen: Seen, row: int, weighed: _Weighed) -> Ranked:
     file, weights = int(seen.files[row]), weighed.weights
     own = zip(OWN, seen.own[row].tolist(), strict=True)
     parts = {part: getattr(weights, part) * value for part, value in own} | {
@@ -110,17 +99,17 @@ def _explained(query: Query, seen: Seen, row: int, weighed: _Weighed) -> Ranked:
         score=float(weighed.score[row]),
         parts=parts,
         factors={name: value for name, value in factors.items() if value != 1.0},
-        reasons=_reasons(query, seen, row, parts),
+        reasons=_reasons(seen, row, parts),
     )
 
 
-def _reasons(query: Query, seen: Seen, row: int, parts: Parts) -> list[str]:
+def _reasons(seen: Seen, row: int, parts: Parts) -> list[str]:
     """What counted, in words, the most first; then what put it back."""
     candidate, file = seen.candidates[row], int(seen.files[row])
     said = {
         "words": "shares its words",
         "meaning": "alike in meaning",
-        "definition": f"defines {', '.join(query.identifiers)}",
+        "definition": f"defines {', '.join(seen.query.identifiers)}",
         "symbol": f"named like it: {candidate.symbol}",
         "member": f"named like it: {candidate.scope}.{candidate.symbol}".replace(": .", ": "),
         "name": f"its file is called {candidate.path.rpartition('/')[2]}",

@@ -32,12 +32,15 @@ OWN = ("words", "meaning", "definition", "symbol", "member")
 class Seen:
     """The candidates of a query and their files, in columns."""
 
+    query: Query
     candidates: Sequence[Candidate]
     own: Floats
     """A row for each candidate, a column for each of `OWN`."""
     files: Numbers
     """Which of the files below each candidate stands in."""
     paths: Sequence[str]
+    by_path: Numbers
+    """The place of each file in the order of their paths."""
     name: Floats
     """How well a file's name and the query share their words: 0 to 2."""
     alike: Floats
@@ -48,35 +51,67 @@ class Seen:
     """The words that say that it is the thing once more, without those that the query says."""
 
 
+class Observer:
+    """Looks at candidates as they come, while others are still on their way."""
+
+    def __init__(self, query: Query, idf: Mapping[str, float]) -> None:
+        """Take the query, and how much each of its terms tells."""
+        self._query = query
+        self._matcher = Matcher(query, idf)
+        self._candidates: list[Candidate] = []
+        self._symbols: list[tuple[float, float, float]] = []
+        self._files: list[int] = []
+        self._places: dict[tuple[str, str], int] = {}
+        self._standings: list[Standing] = []
+        self._names: list[float] = []
+
+    def add(self, candidates: Sequence[Candidate]) -> None:
+        """Look at these."""
+        self._candidates += candidates
+        self._symbols += [_symbols(self._query, one, self._matcher) for one in candidates]
+        for one in candidates:
+            key = one.path, one.repository
+            if (place := self._places.get(key)) is None:
+                place = self._places[key] = len(self._places)
+                self._standings.append(found := standing(one.path))
+                self._names.append(_name(self._query, self._matcher(found.name)))
+            self._files.append(place)
+
+    def seen(self) -> Seen:
+        """All that was added."""
+        paths = [path for path, _ in self._places]
+        old = outdated(paths)
+        by_path = np.empty(len(paths), np.int64)
+        by_path[[self._places[key] for key in sorted(self._places)]] = range(len(paths))
+        return Seen(
+            query=self._query,
+            candidates=self._candidates,
+            own=self._own(),
+            files=np.array(self._files, np.int64),
+            paths=paths,
+            by_path=by_path,
+            name=np.array(self._names),
+            alike=_alike(self._query, self._standings),
+            aside=["".join(_unsaid(self._query, one.aside)) for one in self._standings],
+            variant=[
+                _unsaid(self._query, one.variant, old.get(path, ""))
+                for one, path in zip(self._standings, paths, strict=True)
+            ],
+        )
+
+    def _own(self) -> Floats:
+        own = np.empty((len(self._candidates), len(OWN)))
+        own[:, 0] = _relative([one.lexical for one in self._candidates])
+        own[:, 1] = _relative([one.dense for one in self._candidates])
+        own[:, 2:] = np.reshape(self._symbols, (-1, 3))
+        return own
+
+
 def observe(query: Query, candidates: Sequence[Candidate], idf: Mapping[str, float]) -> Seen:
-    """What there is to be seen; `idf`: how much each term of the query tells."""
-    matcher = Matcher(query, idf)
-    places: dict[tuple[str, str], int] = {}
-    files = [places.setdefault((one.repository, one.path), len(places)) for one in candidates]
-    paths = [path for _, path in places]
-    old = outdated(paths)
-    standings = [standing(path) for path in paths]
-    return Seen(
-        candidates=candidates,
-        own=_own(query, candidates, matcher),
-        files=np.array(files, np.int64),
-        paths=paths,
-        name=np.array([_name(query, matcher(one.name)) for one in standings]),
-        alike=_alike(query, standings),
-        aside=["".join(_unsaid(query, one.aside)) for one in standings],
-        variant=[
-            _unsaid(query, one.variant, old.get(path, ""))
-            for one, path in zip(standings, paths, strict=True)
-        ],
-    )
-
-
-def _own(query: Query, candidates: Sequence[Candidate], matcher: Matcher) -> Floats:
-    own = np.empty((len(candidates), len(OWN)))
-    own[:, 0] = _relative([one.lexical for one in candidates])
-    own[:, 1] = _relative([one.dense for one in candidates])
-    own[:, 2:] = [_symbols(query, one, matcher) for one in candidates] or np.empty((0, 3))
-    return own
+    """What there is to be seen of these; `idf`: how much each term of the query tells."""
+    observer = Observer(query, idf)
+    observer.add(candidates)
+    return observer.seen()
 
 
 def _relative(values: Sequence[float]) -> Floats:
