@@ -3,15 +3,22 @@
 from functools import lru_cache
 from typing import Protocol
 
+from undercroft.codebase.embedding.memory import Remembered
 from undercroft.codebase.embedding.static import StaticModel
 
-__all__ = ["StaticModel", "builtin", "document_text"]
+__all__ = ["StaticModel", "builtin", "document_text", "remembered"]
 
 
 @lru_cache(maxsize=1)
 def builtin() -> StaticModel:
     """The model whose weights lie in this package, loaded once in a process (40 ms)."""
     return StaticModel.load()
+
+
+@lru_cache(maxsize=1)
+def remembered() -> Remembered:
+    """The same for texts that come again: a search asks for its query's vector twice."""
+    return Remembered(builtin())
 
 
 class Piece(Protocol):

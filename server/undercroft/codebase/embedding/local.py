@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from undercroft.codebase.embedding import StaticModel, builtin
+from undercroft.codebase.embedding import StaticModel, builtin, remembered
 from undercroft.codebase.embedding.model import Floats
 from undercroft.offers import BUILTIN
 
@@ -35,7 +35,8 @@ class BuiltIn:
 
     async def query(self, text: str) -> Floats:
         """See `Model`; it takes less time than a thread would take to begin."""
-        found: Floats = (await self._loaded()).encode([text])[0]
+        await self._loaded()
+        found: Floats = remembered().encode([text])[0]
         return found
 
     async def close(self) -> None:

@@ -92,6 +92,27 @@ def _head(word: str) -> str:
     return word[:SHORTEST]
 
 
+class Named(NamedTuple):
+    """What a chunk defines, and what encloses it."""
+
+    outer: str
+    """The innermost of it; or empty."""
+    names: tuple[str, ...]
+    flats: frozenset[str]
+    """Those of the names."""
+    heads: frozenset[str]
+    """Those of all."""
+
+
+@lru_cache(maxsize=1 << 15)
+def named(symbol: str, scope: str) -> Named:
+    """The names of a chunk."""
+    outer, names = scope.rpartition(".")[2], tuple(symbol.split())
+    inside = [spelled(name) for name in names]
+    heads = spelled(outer).heads.union(*(one.heads for one in inside)) if names else frozenset()
+    return Named(outer, names, frozenset(one.flat for one in inside), heads)
+
+
 class Met(NamedTuple):
     """A name beside a query."""
 
@@ -131,9 +152,13 @@ class Matcher:
             met = self._names[name] = self._compared(spelled(name))
         return met
 
+    def strange(self, heads: frozenset[str]) -> bool:
+        """Whether names that begin so have nothing in common with the query."""
+        return self._heads.isdisjoint(heads)
+
     def _compared(self, name: Spelled) -> Met:
         flat, words, heads = name
-        if self._heads.isdisjoint(heads):
+        if self.strange(heads):
             return Met(flat, len(words), 0.0, (), 0.0)
         said = 0.0
         each = [0.0] * len(self._share)

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from undercroft.codebase.embedding import builtin
-from undercroft.codebase.embedding.remembered import Remembered
-from undercroft.codebase.ranking.matching import Matcher, Met, together
+from undercroft.codebase.embedding import remembered
+from undercroft.codebase.ranking.matching import Matcher, Met, named, together
 from undercroft.codebase.ranking.models import Candidate
 from undercroft.codebase.ranking.query import Query
 from undercroft.codebase.ranking.standing import Standing, outdated, standing, wanted
@@ -23,6 +21,8 @@ ALIKE = 0.3
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
+
+NOTHING = (0.0, 0.0, 0.0)
 
 OWN = ("words", "meaning", "definition", "symbol", "member")
 """What speaks for a candidate, each 0 to 1: the columns of `Seen.own`."""
@@ -126,17 +126,20 @@ def _symbols(query: Query, one: Candidate, matcher: Matcher) -> tuple[float, flo
     The third is for the name with that of what encloses it: "save the cookie jar" is
     `CookieJar.save`. There the query's share counts more: long names say more than is asked.
     """
+    outer, names, flats, heads = named(one.symbol, one.scope)
+    if matcher.strange(heads) and query.named.isdisjoint(flats):
+        return NOTHING
     definition = symbol = member = 0.0
-    outer = matcher(one.scope.rpartition(".")[2]) if one.scope else None
-    for name in one.symbol.split():
+    around = matcher(outer)
+    for name in names:
         met = matcher(name)
         if met.flat in query.named:
             definition = max(definition, 1.0 if name in query.identifiers else OTHER_CASE)
         if met.asked:
             whole = met.flat in query.compounds
             symbol = max(symbol, met.asked if whole else met.said / met.words * met.asked)
-        if outer and (outer.asked or met.asked):
-            said, asked = together(outer, met)
+        if outer and (around.asked or met.asked):
+            said, asked = together(around, met)
             member = max(member, asked * said**0.5)
     return definition, symbol, max(member, symbol)
 
@@ -152,15 +155,10 @@ def _alike(query: Query, standings: Sequence[Standing]) -> Floats:
     """By the built-in model, whichever one the index has: it costs some microseconds a path."""
     if not standings:
         return np.zeros(0)
-    found = _remembered().encode([one.near for one in standings])
-    cosines = np.maximum(found @ builtin().encode([query.text])[0], 0.0)
+    found = remembered().encode([query.text, *(one.near for one in standings)])
+    cosines = np.maximum(found[1:] @ found[0], 0.0)
     relative: Floats = cosines / max(cosines.max(), ALIKE)
     return relative
-
-
-@lru_cache(maxsize=1)
-def _remembered() -> Remembered:
-    return Remembered(builtin())
 
 
 def _unsaid(query: Query, *words: str) -> Sequence[str]:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from undercroft.codebase.embedding import builtin, remembered
-from undercroft.codebase.embedding.remembered import Remembered
+from undercroft.codebase.embedding import builtin, memory
+from undercroft.codebase.embedding.memory import Remembered
 from undercroft.codebase.embedding.static import Floats, StaticModel
 
 
@@ -25,7 +25,7 @@ def test_what_is_known_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_it_forgets_before_it_grows_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "KEPT", 3)
+    monkeypatch.setattr(memory, "KEPT", 3)
     model = Remembered(builtin())
     for texts in (["a lease", "a pool"], ["a pool", "a table", "a row"], ["a table"]):
         assert np.allclose(model.encode(texts), builtin().encode(texts))
