@@ -74,10 +74,10 @@ class Spelled(NamedTuple):
 
     flat: str
     """Without its case and separators: ClientSession, client_session → clientsession."""
-    words: tuple[str, ...]
-    """Stemmed."""
+    words: tuple[tuple[str, str], ...]
+    """Stemmed, each with how it begins: words that begin otherwise have nothing in common."""
     heads: frozenset[str]
-    """How its words begin: names that begin otherwise have nothing in common with it."""
+    """How any of them begins."""
 
 
 @lru_cache(maxsize=1 << 15)
@@ -85,7 +85,8 @@ def spelled(name: str) -> Spelled:
     """How a name is compared; the same ones come back with every query."""
     found = [part for token in TOKEN.findall(name) for part in parts(token)]
     words = tuple(map(stem, found))
-    return Spelled("".join(found), words, frozenset(map(_head, words)))
+    heads = tuple(map(_head, words))
+    return Spelled("".join(found), tuple(zip(words, heads, strict=True)), frozenset(heads))
 
 
 def _head(word: str) -> str:
@@ -137,12 +138,11 @@ class Matcher:
         total = sum(telling.values())
         self._initials = query.initials
         self._share = {word: value / total for word, value in telling.items()} if total else {}
-        self._place = {word: place for place, word in enumerate(self._share)}
         self._starting: dict[str, list[tuple[str, float]]] = defaultdict(list)
         for word in self._share:
             self._starting[_head(word)].append((word, query.words[word]))
         self._heads = frozenset((*self._starting, *map(_head, query.initials)))
-        self._seen: dict[str, tuple[float, list[tuple[int, float]]]] = {}
+        self._seen: dict[str, tuple[float, tuple[float, ...], float]] = {}
         self._names: dict[str, Met] = {}
 
     def __call__(self, name: str) -> Met:
@@ -160,31 +160,40 @@ class Matcher:
         flat, words, heads = name
         if self.strange(heads):
             return Met(flat, len(words), 0.0, (), 0.0)
-        said = 0.0
-        each = [0.0] * len(self._share)
-        for word in words:
-            most, met = self._seen.get(word) or self._see(word)
-            said += most
-            for place, share in met:
-                each[place] = max(each[place], share)
-        return Met(flat, len(words), said, tuple(each), sum(each))
+        said = asked = 0.0
+        each: tuple[float, ...] = ()
+        for word, head in words:
+            if head not in self._heads:
+                continue
+            most, shares, share = self._seen.get(word) or self._see(word, head)
+            if most:
+                said += most
+                # Most names meet the query with one word.
+                each, asked = _merged(each, shares) if each else (shares, share)
+        return Met(flat, len(words), said, each, asked)
 
-    def _see(self, word: str) -> tuple[float, list[tuple[int, float]]]:
-        """What a word counts; words that meet begin alike, so most are done with one look."""
-        most, met = 0.0, []
-        for asked, weight in self._starting.get(_head(word), ()):
+    def _see(self, word: str, head: str) -> tuple[float, tuple[float, ...], float]:
+        """What a word counts."""
+        most, each = 0.0, {}
+        for asked, weight in self._starting.get(head, ()):
             if strength := meets(asked, word):
                 most = max(most, strength * weight)
-                met.append((self._place[asked], strength * self._share[asked]))
-        if not met and len(word) <= LONGEST_INITIALS and word in self._initials:
+                each[asked] = strength * self._share[asked]
+        if not each and len(word) <= LONGEST_INITIALS and word in self._initials:
             most = INITIALS
-            met = [(self._place[one], INITIALS * self._share[one]) for one in self._initials[word]]
-        self._seen[word] = most, met
-        return most, met
+            each = {one: INITIALS * self._share[one] for one in self._initials[word]}
+        shares = tuple(each.get(one, 0.0) for one in self._share) if each else ()
+        self._seen[word] = found = most, shares, sum(shares)
+        return found
+
+
+def _merged(one: tuple[float, ...], other: tuple[float, ...]) -> tuple[tuple[float, ...], float]:
+    each = tuple(map(max, one, other))
+    return each, sum(each)
 
 
 def together(outer: Met, name: Met) -> tuple[float, float]:
     """Of two names as one: the share that the query says, and what they say of the query."""
     both = outer.asked and name.asked
-    asked = sum(map(max, outer.each, name.each)) if both else outer.asked or name.asked
+    asked = _merged(outer.each, name.each)[1] if both else outer.asked or name.asked
     return (outer.said + name.said) / (outer.words + name.words or 1), asked
