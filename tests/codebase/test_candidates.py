@@ -97,7 +97,7 @@ class Shelf:
         return chunks[np.argsort(-likeness)[:count]].tolist()
 
     async def candidates(self, wanted: Filter) -> Candidates:
-        view = await self.db.cached(Views).current(self.db)
+        view, _ = await self.db.cached(Views).current(self.db)
         return await Candidates.among(self.db, view, wanted)
 
 
@@ -228,12 +228,12 @@ async def test_terms_are_remembered_as_long_as_the_index_stays(shelf: Shelf) -> 
 
 async def test_an_index_that_was_rewritten_meanwhile_is_read_again(shelf: Shelf) -> None:
     views = shelf.db.cached(Views)
-    before = await views.current(shelf.db)
+    before, _ = await views.current(shelf.db)
     for statement in REWRITE.split(";"):
         await shelf.db.execute_text(statement)
     asked = []
 
-    async def having(view: Any) -> list[int]:
+    async def having(view: Any, _: Any) -> list[int]:
         asked.append(view)
         return await (before if len(asked) == 1 else view).having(shelf.db, "only5555")
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from undercroft.codebase.embedding.faults import ModelFault
-from undercroft.db.queries import load_queries
 
 if TYPE_CHECKING:
     from undercroft.codebase.choice import Models
     from undercroft.codebase.embedding.model import Floats
-    from undercroft.db.database import Database
-
-SQL = load_queries(__package__, "vectors.sql")
 
 WORDS_ALONE = "Searched by words alone:"
 
@@ -23,23 +18,31 @@ NEARLY_ALL = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
+class Answering:
+    """The model whose vectors answer."""
+
+    id: int
+    identity: str
+    dimension: int
+    filled_to: int
+    """Up to which chunk all have a vector of it."""
+    last_chunk: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Meaning:
     """The query as a vector; `model` 0: by words alone. `note`: what the reader should know."""
 
     model: int = 0
-    dimension: int = 1
-    indexed_to: int = 0
-    """Up to which chunk a graph holds the vectors."""
     vector: str = "[0]"
     note: str = ""
 
 
-async def meaning_of(db: Database, models: Models, text: str) -> Meaning:
+async def meaning_of(models: Models, text: str, answering: Answering | None) -> Meaning:
     """What the vectors of the index can be compared with."""
-    answering = await db.fetch_row(SQL.get_answering)
     if answering is None:
         return Meaning(note=f"{WORDS_ALONE} the vectors are not there yet.")
-    model = await models.that_made(answering["identity"])
+    model = await models.that_made(answering.identity)
     if model is None:
         return Meaning(
             note=f"{WORDS_ALONE} the stored vectors are of a model that this server does not offer."
@@ -48,15 +51,10 @@ async def meaning_of(db: Database, models: Models, text: str) -> Meaning:
         vector = await model.query(text)
     except ModelFault as fault:
         return Meaning(note=f"{WORDS_ALONE} {fault.message}")
-    if len(vector) != answering["dimension"]:
+    if len(vector) != answering.dimension:
         return Meaning(note=f"{WORDS_ALONE} the model makes other vectors than those stored.")
-    return Meaning(
-        model=answering["id"],
-        dimension=answering["dimension"],
-        indexed_to=answering["indexed_to"],
-        vector=as_text(vector),
-        note="" if model.here else _progress(answering),
-    )
+    note = "" if model.here else _progress(answering)
+    return Meaning(model=answering.id, vector=as_text(vector), note=note)
 
 
 def as_text(vector: Floats) -> str:
@@ -64,8 +62,8 @@ def as_text(vector: Floats) -> str:
     return f"[{','.join(f'{value:.5f}' for value in vector.tolist())}]"
 
 
-def _progress(answering: Mapping[str, Any]) -> str:
-    filled, last = answering["filled_to"], answering["last_chunk"]
+def _progress(answering: Answering) -> str:
+    filled, last = answering.filled_to, answering.last_chunk
     if filled >= NEARLY_ALL * last:
         return ""
     return (

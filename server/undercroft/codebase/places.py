@@ -76,7 +76,9 @@ class Places:
         words = terms(name)[-1:]
         views = self._db.cached(Views)
         chunks = (
-            await views.of(self._db, lambda view: view.having(self._db, words[0])) if words else []
+            await views.of(self._db, lambda view, _: view.having(self._db, words[0]))
+            if words
+            else []
         )
         quoted = f"{json.dumps(name, ensure_ascii=False)}:"
         rows = await self._db.fetch(SQL.find_uses, chunks, quoted, list(repositories), MAX_PLACES)
@@ -158,11 +160,11 @@ class Places:
         from undercroft.codebase.indexing.vectors import nearest  # noqa: PLC0415 - numpy
         from undercroft.codebase.view import Views  # noqa: PLC0415
 
-        models = (await self._db.cached(Views).current(self._db)).models
+        view, _ = await self._db.cached(Views).current(self._db)
         place = await self._db.fetch_row(SQL.get_vector, chunk)
-        if place is None or place["model"] not in models:
+        if place is None or place["model"] not in view.models:
             return []
-        statement = nearest(place["model"], *models[place["model"]], NEIGHBOURS)
+        statement = nearest(place["model"], *view.models[place["model"]], NEIGHBOURS)
         near = await self._db.fetch_text(statement, place["vector"])
         chunks, similarities = (
             [row["chunk_id"] for row in near],

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from undercroft.codebase.candidates import Candidates
 from undercroft.codebase.lexical import Floats
-from undercroft.codebase.meaning import Meaning, meaning_of
+from undercroft.codebase.meaning import Answering, Meaning, meaning_of
 from undercroft.codebase.models import Found, Hit
 from undercroft.codebase.ranking import Candidate, Observer, Query, Ranked, rank, read
 from undercroft.codebase.view import SQL, Filter, View, Views
@@ -82,14 +82,9 @@ class Searcher:
 
         """
         query = _understood(request.query)
-        # Begun before the state of the index is known, which it does not need.
-        meaning = asyncio.ensure_future(meaning_of(self._db, self._models, request.query))
-        try:
-            ranking = await self._views.of(
-                self._db, lambda view: self._ranked(view, query, request, meaning)
-            )
-        finally:
-            meaning.cancel()
+        ranking = await self._views.of(
+            self._db, lambda view, answering: self._ranked(view, answering, query, request)
+        )
         hits = await self._hits(ranking, request)
         page = page_of(
             hits,
@@ -106,24 +101,27 @@ class Searcher:
         )
 
     async def _ranked(
-        self, view: View, query: Query, request: Request, asked: asyncio.Future[Meaning]
+        self, view: View, answering: Answering | None, query: Query, request: Request
     ) -> _Ranking:
         find = await Candidates.among(self._db, view, request.filter)
         # Side by side, each with a statement of its own; what is alike takes the longest.
+        asked = asyncio.ensure_future(meaning_of(self._models, query.text, answering))
         alike = asyncio.ensure_future(_alike(find, asked))
         try:
             lexical, defining, files = await asyncio.gather(
                 find.lexical(query.terms), find.defining(query.identifiers), find.named(query.words)
             )
             found = {*lexical.top, *defining, *find.best_of(files, lexical.scores)}
-            meaning = await asyncio.shield(asked)
+            meaning = await asked
             observer = Observer(query, lexical.idf)
             await asyncio.gather(
                 _observed(observer, find.described(found, lexical.scores, meaning, {})),
                 _observed(observer, _further(find, alike, found, lexical.scores, meaning)),
             )
         finally:
-            alike.cancel()
+            for task in (alike, asked):
+                task.cancel()
+            await asyncio.gather(alike, asked, return_exceptions=True)
         limit = min(request.offset + request.limit + 1, MAX_DEPTH)
         # Here, not in a thread: it takes milliseconds, and so does the turn of another thread.
         ranked = rank(observer.seen(), limit=limit)

@@ -1,11 +1,16 @@
 -- get_state --
--- What the index consists of: repositories with generation and name, segments, models of vectors.
+-- What the index consists of: repositories with generation and name, segments, models of vectors;
+-- and the model whose vectors answer, with how much of the code has one.
 SELECT (SELECT array_agg(r.id || ' ' || r.generation ORDER BY r.id) FROM codebase.repositories AS r)
            AS repositories,
        (SELECT array_agg(ARRAY[r.id::text, r.name]) FROM codebase.repositories AS r) AS names,
        (SELECT array_agg(s.id ORDER BY s.id) FROM codebase.segments AS s) AS segments,
        (SELECT array_agg(ARRAY[m.id, m.dimension, m.indexed_to]) FROM codebase.models AS m)
-           AS models;
+           AS models,
+       a.id, a.identity, a.dimension, a.filled_to, c.next_chunk - 1 AS last_chunk
+FROM codebase.counters AS c
+LEFT JOIN codebase.vectors AS v ON true
+LEFT JOIN codebase.models AS a ON a.id = v.answering;
 
 -- list_lengths --
 -- How many terms each chunk has, segment by segment.

@@ -13,11 +13,8 @@ LEFT JOIN codebase.models AS a ON a.id = v.answering
 LEFT JOIN codebase.models AS t ON t.id = v.target;
 
 -- get_answering --
--- The model whose vectors answer, and how much of the code has one.
-SELECT m.id, m.identity, m.dimension, m.indexed_to, m.filled_to, c.next_chunk - 1 AS last_chunk
-FROM codebase.vectors AS v
-JOIN codebase.models AS m ON m.id = v.answering
-CROSS JOIN codebase.counters AS c;
+-- The model whose vectors answer.
+SELECT m.id, m.identity FROM codebase.vectors AS v JOIN codebase.models AS m ON m.id = v.answering;
 
 -- answer_first --
 -- Where no vectors answer yet, those of this model do from the first one on.

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from undercroft.codebase.globs import patterns
 from undercroft.codebase.lexical import Collection, Occurrences
+from undercroft.codebase.meaning import Answering
 from undercroft.db.queries import load_queries
 from undercroft.errors import Unavailable
 
@@ -79,11 +80,11 @@ class View:
     _kept: int = 0
 
     @classmethod
-    async def read(cls, db: Database, state: Mapping[str, Any]) -> View:
-        """The state that is in the database now; `state` is what tells it from others."""
+    async def read(cls, db: Database, key: Any, state: Mapping[str, Any]) -> View:
+        """The state that is in the database now; `key` is what tells it from others."""
         rows = await db.fetch(SQL.list_lengths)
         return cls(
-            key=tuple(state.values()),
+            key=key,
             names=dict(state["names"] or ()),
             models={model: (size, to) for model, size, to in state["models"] or ()},
             collection=Collection((row["first_chunk"], row["lengths"]) for row in rows),
@@ -176,19 +177,26 @@ class Views:
     latest: View = field(default_factory=View)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def current(self, db: Database) -> View:
-        """The state of the index, read again when it has changed."""
+    async def current(self, db: Database) -> tuple[View, Answering | None]:
+        """The state of the index, read again when it has changed, and whose vectors answer."""
         state = await db.fetch_row(SQL.get_state)
-        assert state is not None  # noqa: S101 - it has no FROM
-        key = tuple(state.values())
+        assert state is not None  # noqa: S101 - the migration made the row
+        *key, model, identity, dimension, filled_to, last_chunk = state
+        answering = model and Answering(
+            id=model,
+            identity=identity,
+            dimension=dimension,
+            filled_to=filled_to,
+            last_chunk=last_chunk,
+        )
         if self.latest.key == key:
-            return self.latest
+            return self.latest, answering
         async with self._reading:
             if self.latest.key != key:
-                self.latest = await View.read(db, state)
-            return self.latest
+                self.latest = await View.read(db, key, state)
+            return self.latest, answering
 
-    async def of(self, db: Database, ask: Callable[[View], Awaitable[T]]) -> T:
+    async def of(self, db: Database, ask: Callable[[View, Answering | None], Awaitable[T]]) -> T:
         """Ask the present state; where the index moves on meanwhile, the next one.
 
         Raises:
@@ -197,5 +205,5 @@ class Views:
         """
         for _ in range(ATTEMPTS):
             with suppress(Moved):
-                return await ask(await self.current(db))
+                return await ask(*await self.current(db))
         raise Unavailable("The index is being rewritten.", hint="Try again.")
