@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from undercroft.codebase.candidates import DEPTH, Candidates
+from undercroft.codebase.candidates import COMMON, DEPTH, Candidates
 from undercroft.codebase.indexing import vectors
 from undercroft.codebase.lexical import build
 from undercroft.codebase.meaning import Meaning
@@ -208,6 +208,15 @@ async def test_a_filter_reaches_definitions_and_names_as_well(shelf: Shelf) -> N
     assert await find.named(["py", "name3"]) == [(4491, EACH)]
 
 
+async def test_a_word_that_most_files_are_called_by_names_none(shelf: Shelf) -> None:
+    find = await shelf.candidates(Filter())
+    assert FILES > COMMON
+    assert await find.named(["py"]) == []
+    assert await find.named(["py", "name450"]) == [(4491, EACH)]
+    few = await shelf.candidates(Filter(paths=("folder3",)))
+    assert len(await few.named(["py"])) == FILES // 20
+
+
 async def test_a_name_that_is_defined_everywhere_costs_no_more_than_it_shows(shelf: Shelf) -> None:
     find = await shelf.candidates(Filter())
     assert len(await find.defining(["__init__"])) == DEPTH
@@ -244,7 +253,7 @@ async def test_an_index_that_was_rewritten_meanwhile_is_read_again(shelf: Shelf)
 EVERYTHING: tuple[list[Any], ...] = ([], [], [])
 INDEXED = {
     "find_defining": ((["name_7"], DEPTH, *EVERYTHING), {"idx_symbols_name"}),
-    "find_named": ((["name7", "name9"], 40, *EVERYTHING), {"idx_files_path_terms"}),
+    "find_named": ((["name7", "name9"], 40, *EVERYTHING, COMMON), {"idx_files_path_terms"}),
     "find_postings": ((["word5", "only77"],), {"postings_pkey"}),
     "read_hits": (([1, 77, 4000], 0), {"chunks_pkey"}),
     "get_candidates": (

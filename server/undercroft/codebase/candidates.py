@@ -31,6 +31,10 @@ FILES = 40
 """Files with a telling name that are looked at even if nothing in them was found."""
 
 
+COMMON = 500
+"""Files from which on a word of their names does not tell which one is meant."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lexical:
     """The collection seen through the words of a query."""
@@ -111,7 +115,8 @@ class Candidates:
 
     async def named(self, words: Iterable[str]) -> list[tuple[int, int]]:
         """Files that are called like these: first chunk, and how many."""
-        rows = await self.db.fetch(SQL.find_named, list(words), FILES, *self.wanted.arguments)
+        arguments = *self.wanted.arguments, COMMON
+        rows = await self.db.fetch(SQL.find_named, list(words), FILES, *arguments)
         return [(row["first_chunk"], row["chunk_count"]) for row in rows]
 
     def best_of(self, files: Sequence[tuple[int, int]], scores: Floats) -> list[int]:

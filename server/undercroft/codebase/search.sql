@@ -66,20 +66,31 @@ CROSS JOIN LATERAL (
 ) AS k;
 
 -- find_named --
--- Chunks of the wanted files whose paths share the most words with these, shortest paths first.
+-- Chunks of the wanted files whose paths share the most words with these, shortest paths first. A
+-- word that is in more than `$6` paths tells none from the other, and would cost the most.
 SELECT c.first_chunk, c.chunk_count
 FROM (
-    SELECT f.content_id, f.path, count(*) AS shared, cardinality(f.path_terms) AS terms
-    FROM unnest($1::text[]) AS word (text)
-    JOIN codebase.files AS f ON f.path_terms @> ARRAY[word.text]
-    WHERE f.content_id IS NOT NULL
-      AND (cardinality($3::uuid[]) = 0 OR f.repository_id = ANY ($3))
-      AND (cardinality($4::text[]) = 0 OR f.path ~ ANY ($4))
-      AND (cardinality($5::text[]) = 0
-           OR EXISTS (SELECT FROM codebase.contents AS l
-                      WHERE l.id = f.content_id AND l.language = ANY ($5)))
-    GROUP BY f.repository_id, f.path
-    ORDER BY shared DESC, terms, f.path
+    SELECT sharing.content_id, sharing.path, count(*) AS shared, sharing.terms
+    FROM (
+        SELECT f.content_id, f.repository_id, f.path, f.terms,
+               count(*) OVER (PARTITION BY word.text) AS paths
+        FROM unnest($1::text[]) AS word (text)
+        CROSS JOIN LATERAL (
+            SELECT n.content_id, n.repository_id, n.path, cardinality(n.path_terms) AS terms
+            FROM codebase.files AS n
+            WHERE n.path_terms @> ARRAY[word.text]
+              AND n.content_id IS NOT NULL
+              AND (cardinality($3::uuid[]) = 0 OR n.repository_id = ANY ($3))
+              AND (cardinality($4::text[]) = 0 OR n.path ~ ANY ($4))
+              AND (cardinality($5::text[]) = 0
+                   OR EXISTS (SELECT FROM codebase.contents AS l
+                              WHERE l.id = n.content_id AND l.language = ANY ($5)))
+            LIMIT $6 + 1
+        ) AS f
+    ) AS sharing
+    WHERE sharing.paths <= $6
+    GROUP BY sharing.repository_id, sharing.path, sharing.content_id, sharing.terms
+    ORDER BY shared DESC, sharing.terms, sharing.path
     -- Some of them are empty.
     LIMIT 3 * $2
 ) AS named
