@@ -204,22 +204,24 @@ async def test_a_filter_loses_nothing_that_is_near(
 async def test_a_filter_reaches_definitions_and_names_as_well(shelf: Shelf) -> None:
     find = await shelf.candidates(Filter(paths=("**/name450.py",)))
     inside = {*range(4491, 4501)}
-    assert {*await find.defining(["__init__"])} == {one for one in inside if one % 3 == 0}
-    assert await find.named(["py", "name3"]) == [(4491, EACH)]
+    defining = {(one, 1) for one in inside if one % 3 == 0}
+    assert {*await find.called(["__init__"], [])} == defining
+    assert await find.called([], ["py", "name3"]) == [(4491, EACH)]
+    assert {*await find.called(["__init__"], ["py"])} == {*defining, (4491, EACH)}
 
 
 async def test_a_word_that_most_files_are_called_by_names_none(shelf: Shelf) -> None:
     find = await shelf.candidates(Filter())
     assert FILES > COMMON
-    assert await find.named(["py"]) == []
-    assert await find.named(["py", "name450"]) == [(4491, EACH)]
+    assert await find.called([], ["py"]) == []
+    assert await find.called([], ["py", "name450"]) == [(4491, EACH)]
     few = await shelf.candidates(Filter(paths=("folder3",)))
-    assert len(await few.named(["py"])) == FILES // 20
+    assert len(await few.called([], ["py"])) == FILES // 20
 
 
 async def test_a_name_that_is_defined_everywhere_costs_no_more_than_it_shows(shelf: Shelf) -> None:
     find = await shelf.candidates(Filter())
-    assert len(await find.defining(["__init__"])) == DEPTH
+    assert len(await find.called(["__init__"], [])) == DEPTH
 
 
 async def test_terms_are_remembered_as_long_as_the_index_stays(shelf: Shelf) -> None:
@@ -252,8 +254,10 @@ async def test_an_index_that_was_rewritten_meanwhile_is_read_again(shelf: Shelf)
 
 EVERYTHING: tuple[list[Any], ...] = ([], [], [])
 INDEXED = {
-    "find_defining": ((["name_7"], DEPTH, *EVERYTHING), {"idx_symbols_name"}),
-    "find_named": ((["name7", "name9"], 40, *EVERYTHING, COMMON), {"idx_files_path_terms"}),
+    "find_called": (
+        (["name_7"], ["name7", "name9"], *EVERYTHING, DEPTH, 40, COMMON),
+        {"idx_symbols_name", "idx_files_path_terms"},
+    ),
     "find_postings": ((["word5", "only77"],), {"postings_pkey"}),
     "read_hits": (([1, 77, 4000], 0), {"chunks_pkey"}),
     "get_candidates": (

@@ -105,27 +105,31 @@ class Candidates:
         left = [one for one in alike if (row := places.get(one)) is not None and self.mask[row]]
         return {one: alike[one] for one in left[:DEPTH]}
 
-    async def defining(self, names: Iterable[str]) -> list[int]:
-        """Chunks that define one of these names."""
-        names = list(names)
-        if not names:
-            return []
-        rows = await self.db.fetch(SQL.find_defining, names, DEPTH, *self.wanted.arguments)
-        return [row["id"] for row in rows]
+    async def called(self, names: Iterable[str], words: Iterable[str]) -> list[tuple[int, int]]:
+        """Chunks that define one of these names, and files that are called like these words.
 
-    async def named(self, words: Iterable[str]) -> list[tuple[int, int]]:
-        """Files that are called like these: first chunk, and how many."""
-        arguments = *self.wanted.arguments, COMMON
-        rows = await self.db.fetch(SQL.find_named, list(words), FILES, *arguments)
+        Of each the first chunk, and how many follow each other.
+        """
+        rows = await self.db.fetch(
+            SQL.find_called,
+            list(names),
+            list(words),
+            *self.wanted.arguments,
+            DEPTH,
+            FILES,
+            COMMON,
+        )
         return [(row["first_chunk"], row["chunk_count"]) for row in rows]
 
-    def best_of(self, files: Sequence[tuple[int, int]], scores: Floats) -> list[int]:
-        """The best chunk by words, or the first, of each file."""
-        places = self.view.rows_of([first for first, _ in files])
+    def best_of(self, runs: Sequence[tuple[int, int]], scores: Floats) -> list[int]:
+        """The best chunk by words, or the first, of each run."""
+        places = self.view.rows_of({first for first, _ in runs})
         found = []
-        for first, count in files:
+        for first, count in runs:
             if (row := places.get(first)) is not None:
-                found.append(first + int(np.argmax(scores[row : row + count])))
+                found.append(
+                    first + int(np.argmax(scores[row : row + count])) if count > 1 else first
+                )
         return found
 
     async def described(

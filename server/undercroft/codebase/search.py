@@ -108,10 +108,10 @@ class Searcher:
         asked = asyncio.ensure_future(meaning_of(self._models, query.text, answering))
         alike = asyncio.ensure_future(_alike(find, asked))
         try:
-            lexical, defining, files = await asyncio.gather(
-                find.lexical(query.terms), find.defining(query.identifiers), find.named(query.words)
+            lexical, called = await asyncio.gather(
+                find.lexical(query.terms), find.called(query.identifiers, query.words)
             )
-            found = {*lexical.top, *defining, *find.best_of(files, lexical.scores)}
+            found = {*lexical.top, *find.best_of(called, lexical.scores)}
             meaning = await asked
             observer = Observer(query, lexical.idf)
             await asyncio.gather(

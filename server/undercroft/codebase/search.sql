@@ -41,63 +41,67 @@ CROSS JOIN LATERAL (
 ORDER BY e.embedding <#> (SELECT $1::text::halfvec)
 LIMIT $3;
 
--- find_defining --
--- Chunks in which these names are defined, in files that are wanted.
-WITH defined AS MATERIALIZED (
-    SELECT s.content_id, s.lines[1] AS line
-    FROM codebase.symbols AS s
-    WHERE s.name = ANY ($1::text[]) AND s.role = 'definition'
-      AND EXISTS (SELECT FROM codebase.files AS f JOIN codebase.contents AS c ON c.id = f.content_id
-                  WHERE f.content_id = s.content_id
-                    AND (cardinality($3::uuid[]) = 0 OR f.repository_id = ANY ($3))
-                    AND (cardinality($4::text[]) = 0 OR f.path ~ ANY ($4))
-                    AND (cardinality($5::text[]) = 0 OR c.language = ANY ($5)))
-    LIMIT $2
+-- find_called --
+-- Runs of chunks by what they are called: those that define one of these names, one by one, and all
+-- of the files whose paths share the most words with `$2`, shortest paths first. A word that is in
+-- more than `$8` paths tells none from the other, and would cost the most.
+(
+    WITH defined AS MATERIALIZED (
+        SELECT s.content_id, s.lines[1] AS line
+        FROM codebase.symbols AS s
+        WHERE s.name = ANY ($1::text[]) AND s.role = 'definition'
+          AND EXISTS (SELECT FROM codebase.files AS f
+                      JOIN codebase.contents AS c ON c.id = f.content_id
+                      WHERE f.content_id = s.content_id
+                        AND (cardinality($3::uuid[]) = 0 OR f.repository_id = ANY ($3))
+                        AND (cardinality($4::text[]) = 0 OR f.path ~ ANY ($4))
+                        AND (cardinality($5::text[]) = 0 OR c.language = ANY ($5)))
+        LIMIT $6
+    )
+    SELECT DISTINCT k.id AS first_chunk, 1 AS chunk_count
+    FROM defined AS d
+    JOIN codebase.contents AS c ON c.id = d.content_id
+    CROSS JOIN LATERAL (
+        -- Held together: alone, the planner may compare every chunk with every definition.
+        SELECT n.id FROM codebase.chunks AS n
+        WHERE n.id >= c.first_chunk AND n.id < c.first_chunk + c.chunk_count
+          AND n.start_line <= d.line AND n.end_line >= d.line
+        OFFSET 0
+    ) AS k
 )
-SELECT DISTINCT k.id
-FROM defined AS d
-JOIN codebase.contents AS c ON c.id = d.content_id
-CROSS JOIN LATERAL (
-    -- Held together: alone, the planner may compare every chunk with every definition.
-    SELECT n.id FROM codebase.chunks AS n
-    WHERE n.id >= c.first_chunk AND n.id < c.first_chunk + c.chunk_count
-      AND n.start_line <= d.line AND n.end_line >= d.line
-    OFFSET 0
-) AS k;
-
--- find_named --
--- Chunks of the wanted files whose paths share the most words with these, shortest paths first. A
--- word that is in more than `$6` paths tells none from the other, and would cost the most.
-SELECT c.first_chunk, c.chunk_count
-FROM (
-    SELECT sharing.content_id, sharing.path, count(*) AS shared, sharing.terms
+UNION ALL
+(
+    SELECT c.first_chunk, c.chunk_count
     FROM (
-        SELECT f.content_id, f.repository_id, f.path, f.terms,
-               count(*) OVER (PARTITION BY word.text) AS paths
-        FROM unnest($1::text[]) AS word (text)
-        CROSS JOIN LATERAL (
-            SELECT n.content_id, n.repository_id, n.path, cardinality(n.path_terms) AS terms
-            FROM codebase.files AS n
-            WHERE n.path_terms @> ARRAY[word.text]
-              AND n.content_id IS NOT NULL
-              AND (cardinality($3::uuid[]) = 0 OR n.repository_id = ANY ($3))
-              AND (cardinality($4::text[]) = 0 OR n.path ~ ANY ($4))
-              AND (cardinality($5::text[]) = 0
-                   OR EXISTS (SELECT FROM codebase.contents AS l
-                              WHERE l.id = n.content_id AND l.language = ANY ($5)))
-            LIMIT $6 + 1
-        ) AS f
-    ) AS sharing
-    WHERE sharing.paths <= $6
-    GROUP BY sharing.repository_id, sharing.path, sharing.content_id, sharing.terms
-    ORDER BY shared DESC, sharing.terms, sharing.path
-    -- Some of them are empty.
-    LIMIT 3 * $2
-) AS named
-JOIN codebase.contents AS c ON c.id = named.content_id
-WHERE c.chunk_count > 0
-ORDER BY named.shared DESC, named.terms, named.path
-LIMIT $2;
+        SELECT sharing.content_id, sharing.path, count(*) AS shared, sharing.terms
+        FROM (
+            SELECT f.content_id, f.repository_id, f.path, f.terms,
+                   count(*) OVER (PARTITION BY word.text) AS paths
+            FROM unnest($2::text[]) AS word (text)
+            CROSS JOIN LATERAL (
+                SELECT n.content_id, n.repository_id, n.path, cardinality(n.path_terms) AS terms
+                FROM codebase.files AS n
+                WHERE n.path_terms @> ARRAY[word.text]
+                  AND n.content_id IS NOT NULL
+                  AND (cardinality($3::uuid[]) = 0 OR n.repository_id = ANY ($3))
+                  AND (cardinality($4::text[]) = 0 OR n.path ~ ANY ($4))
+                  AND (cardinality($5::text[]) = 0
+                       OR EXISTS (SELECT FROM codebase.contents AS l
+                                  WHERE l.id = n.content_id AND l.language = ANY ($5)))
+                LIMIT $8 + 1
+            ) AS f
+        ) AS sharing
+        WHERE sharing.paths <= $8
+        GROUP BY sharing.repository_id, sharing.path, sharing.content_id, sharing.terms
+        ORDER BY shared DESC, sharing.terms, sharing.path
+        -- Some of them are empty.
+        LIMIT 3 * $7
+    ) AS named
+    JOIN codebase.contents AS c ON c.id = named.content_id
+    WHERE c.chunk_count > 0
+    ORDER BY named.shared DESC, named.terms, named.path
+    LIMIT $7
+);
 
 -- get_candidates --
 -- Chunks with the places where they stand, as far as these are wanted, and how alike they are.

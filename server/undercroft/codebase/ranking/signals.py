@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from undercroft.codebase.embedding import remembered
-from undercroft.codebase.ranking.matching import Matcher, Met, named, together
+from undercroft.codebase.ranking.matching import Matcher, Met, Named, named, together
 from undercroft.codebase.ranking.models import Candidate
 from undercroft.codebase.ranking.query import Query
 from undercroft.codebase.ranking.standing import Standing, outdated, standing, wanted
@@ -68,7 +68,8 @@ class Observer:
     def add(self, candidates: Sequence[Candidate]) -> None:
         """Look at these."""
         self._candidates += candidates
-        self._symbols += [_symbols(self._query, one, self._matcher) for one in candidates]
+        names = [named(one.symbol, one.scope) for one in candidates]
+        self._symbols += [_symbols(self._query, one, self._matcher) for one in names]
         for one in candidates:
             key = one.path, one.repository
             if (place := self._places.get(key)) is None:
@@ -120,26 +121,26 @@ def _relative(values: Sequence[float]) -> Floats:
     return found / (found.max(initial=0.0) or 1.0)
 
 
-def _symbols(query: Query, one: Candidate, matcher: Matcher) -> tuple[float, float, float]:
+def _symbols(query: Query, one: Named, matcher: Matcher) -> tuple[float, float, float]:
     """Whether a chunk defines what the query names, and how well they share their words.
 
     The third is for the name with that of what encloses it: "save the cookie jar" is
     `CookieJar.save`. There the query's share counts more: long names say more than is asked.
     """
-    outer, names, flats, heads = named(one.symbol, one.scope)
-    if matcher.strange(heads) and query.named.isdisjoint(flats):
-        return NOTHING
     definition = symbol = member = 0.0
-    around = matcher(outer)
-    for name in names:
+    if not query.named.isdisjoint(one.flats):
+        definition = OTHER_CASE if query.identifiers.isdisjoint(one.names) else 1.0
+    elif matcher.strange(one.heads):
+        return NOTHING
+    outer = matcher(one.outer) if one.outer else None
+    for name in one.names:
         met = matcher(name)
-        if met.flat in query.named:
-            definition = max(definition, 1.0 if name in query.identifiers else OTHER_CASE)
-        if met.asked:
-            whole = met.flat in query.compounds
-            symbol = max(symbol, met.asked if whole else met.said / met.words * met.asked)
-        if outer and (around.asked or met.asked):
-            said, asked = together(around, met)
+        flat, words, said, _, asked = met
+        if asked:
+            alone = asked if flat in query.compounds else said / words * asked
+            symbol = max(symbol, alone)
+        if outer and (asked or outer.asked):
+            said, asked = together(outer, met)
             member = max(member, asked * said**0.5)
     return definition, symbol, max(member, symbol)
 
