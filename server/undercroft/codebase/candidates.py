@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from undercroft.db.database import Database
 
 DEPTH = 128
-"""Candidates by words, and as many by meaning: what is deeper is never among the first ten."""
+"""Candidates by meaning, and definitions: what is deeper is never among the first ten."""
+
+BY_WORDS = 80
+"""Candidates by words: as many as by meaning rank no better, and half of both rank worse."""
 
 DEPTHS = (DEPTH, 2 * DEPTH, 4 * DEPTH, 8 * DEPTH)
 """Chunks alike in meaning that are asked for, so that a filter leaves enough of them; where it
@@ -76,7 +79,7 @@ class Candidates:
         idf = collection.idf({term: of for term, of in terms.items() if len(of)})
         weighted = {term: weights[term] * value for term, value in idf.items()}
         scores = collection.score(weighted, terms)
-        rows: Numbers = best(scores, DEPTH, self.mask)
+        rows: Numbers = best(scores, BY_WORDS, self.mask)
         return Lexical(scores=scores, idf=idf, top=collection.chunks(rows).tolist())
 
     async def dense(self, meaning: Meaning) -> Mapping[int, float]:
