@@ -6,6 +6,7 @@ A block is `-- verb_noun --`, a sentence, and one statement that ends with `;`.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 
 _HEAD = re.compile(r"^-- ([a-z][a-z0-9_]*) --$", re.MULTILINE)
@@ -28,6 +29,7 @@ class Query:
     writes: bool
 
 
+@lru_cache(maxsize=512)
 def make_query(name: str, text: str) -> Query:
     """A query from a statement that our own code has built."""
     return Query(name=name, text=text, writes=bool(_WRITES.search(_IGNORED.sub(" ", text))))
