@@ -66,9 +66,9 @@ def _grant_every_slot() -> None:
 
 
 def _keep_spoiled_sessions() -> None:
-    from undercroft.db import database, pools  # noqa: PLC0415 - patched, not used
+    from undercroft.db import database, pool  # noqa: PLC0415 - patched, not used
 
-    original = pools.Pool._release  # noqa: SLF001 - a fault lies inside
+    original = pool.Pool._release  # noqa: SLF001 - a fault lies inside
 
     def release(self: Any, held: Any) -> None:
         if held.connection.is_in_transaction() and not self._closing:
@@ -83,13 +83,13 @@ def _keep_spoiled_sessions() -> None:
             await plain(step, in_doubt=in_doubt)
 
     plain = database._guarded  # noqa: SLF001 - a fault lies inside
-    setattr(pools.Pool, "_release", release)  # noqa: B010 - mypy minds the plain way
-    setattr(pools, "_spoils", lambda _error: False)  # noqa: B010 - mypy minds the plain way
+    setattr(pool.Pool, "_release", release)  # noqa: B010 - mypy minds the plain way
+    setattr(pool, "_spoils", lambda _error: False)  # noqa: B010 - mypy minds the plain way
     setattr(database, "_guarded", guarded)  # noqa: B010 - mypy minds the plain way
 
 
 def _lose_slots() -> None:
-    from undercroft.db.pools import Pool  # noqa: PLC0415 - patched, not used
+    from undercroft.db.pool import Pool  # noqa: PLC0415 - patched, not used
 
     async def end(_self: Any, connection: Any) -> None:
         await connection.close(timeout=2)

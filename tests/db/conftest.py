@@ -18,7 +18,8 @@ from undercroft.db.connector import Connector
 from undercroft.db.database import Database
 from undercroft.db.embedded import EmbeddedPostgres
 from undercroft.db.limits import PoolLimits
-from undercroft.db.pools import Pool, Pools
+from undercroft.db.pool import Pool
+from undercroft.db.pools import Pools
 from undercroft.db.queries import Query, make_query
 from undercroft.settings import Settings
 

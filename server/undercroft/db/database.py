@@ -12,7 +12,7 @@ from undercroft.db.sqlstate import DRIVER_ERRORS, connection_lost, stale_plan, t
 if TYPE_CHECKING:
     import asyncpg
 
-    from undercroft.db.pools import Pool
+    from undercroft.db.pool import Pool
 
 T = TypeVar("T")
 Statement = Callable[..., Awaitable[Any]]

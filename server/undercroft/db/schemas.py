@@ -15,7 +15,8 @@ import structlog
 from undercroft.db.database import Database
 from undercroft.db.limits import PoolLimits
 from undercroft.db.migrate.current import checksums, is_current
-from undercroft.db.pools import Pool, Pools
+from undercroft.db.pool import Pool
+from undercroft.db.pools import Pools
 from undercroft.db.queries import load_queries, quote_ident
 from undercroft.db.roles import SQL, Roles, admission, grant, prepare_roles, settlement
 from undercroft.db.sqlstate import DRIVER_ERRORS, translate
