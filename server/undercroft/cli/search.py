@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
 PATIENCE = 24 * 3600.0
 """Seconds that a person at a terminal may wait for an index: as long as it takes."""
+
+
+MOMENT = 1.0
+"""Seconds after which somebody who waits is told for what."""
+ARRANGING = (
+    "Searching works by now. Its vectors are still being made ready, for meaning and for speed: "
+    "stop this if you like, the next command goes on."
+)
 
 
 def add_parser(commands: Any) -> None:
@@ -82,22 +91,33 @@ async def run_index(args: argparse.Namespace, settings: Settings) -> int:
         raise InvalidInput(f"There is no folder {args.folder!r} to index.")
     async with open_app(settings) as app, _codebase(app, top_of(folder.resolve())) as codebase:
         done = await _index(codebase, folder, shown=not args.json and sys.stderr.isatty())
-        [before] = await codebase.status(str(done.id))
-        if before.vectors:
-            # It may take long; stopping is safe, and the next command goes on.
-            print(before.vectors, file=sys.stderr)
-        await codebase.settled()
+        if not args.json:
+            _tell(done)
+        await _settled(codebase)
         [done] = await codebase.status(str(done.id))
     if args.json:
         print(to_json(done).decode())
-        return 0
+    elif done.vectors:
+        print(f"  {done.vectors}")
+    return 0
+
+
+def _tell(done: Repository) -> None:
     seconds = f" in {done.seconds:.1f} s" if done.seconds is not None else ""
     print(f"{done.name}: {done.files} files, {done.chunks} chunks{seconds}")
-    if done.vectors:
-        print(f"  {done.vectors}")
     for reason, of in (done.omitted or {}).items():
         print(f"  left out: {of['count']:>6} {reason:<10} {', '.join(of['examples'][:2])}")
-    return 0
+
+
+async def _settled(codebase: Codebase) -> None:
+    """Wait for what goes on in the background; a person is told so."""
+    waiting = asyncio.ensure_future(codebase.settled())
+    await asyncio.wait({waiting}, timeout=MOMENT)
+    if not waiting.done():
+        print(ARRANGING, file=sys.stderr)
+        told = [one.vectors for one in await codebase.status() if one.vectors]
+        print(*dict.fromkeys(told), sep="\n", end="\n" if told else "", file=sys.stderr)
+    await waiting
 
 
 async def _index(codebase: Codebase, folder: Path, *, shown: bool) -> Repository:
