@@ -104,12 +104,15 @@ UNION ALL
 );
 
 -- get_candidates --
--- Chunks with the places where they stand, as far as these are wanted, and how alike they are.
+-- Chunks with the places where they stand, as far as these are wanted, and how alike they are; 0
+-- where they have no vector or `$6` is no model.
 SELECT k.id, f.repository_id::text, f.path, k.kind, k.symbol, k.scope,
-       coalesce(-(e.embedding <#> (SELECT $5::text::halfvec)), 0.0) AS similarity
+       coalesce(CASE WHEN $6 > 0 THEN (
+           SELECT -(e.embedding <#> (SELECT $5::text::halfvec)) FROM codebase.embeddings AS e
+           WHERE e.chunk_id = k.id AND e.model = $6
+       ) END, 0.0) AS similarity
 FROM codebase.chunks AS k
 JOIN codebase.files AS f ON f.content_id = k.content_id
-LEFT JOIN codebase.embeddings AS e ON e.chunk_id = k.id AND e.model = $6
 WHERE k.id = ANY ($1::bigint[])
   AND (cardinality($2::uuid[]) = 0 OR f.repository_id = ANY ($2))
   AND (cardinality($3::text[]) = 0 OR f.path ~ ANY ($3))

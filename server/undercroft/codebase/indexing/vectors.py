@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from math import log2
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -37,7 +38,11 @@ PATIENCE = 3_600.0
 """Seconds for one build."""
 
 CANDIDATES = 160
-"""Neighbours that a search in the graph keeps in view: recall over 0.98 among the first ten."""
+"""Neighbours that a search in a graph of up to `LARGE` vectors keeps in view."""
+LARGE = 200_000
+FURTHER = 40
+"""As many more each time that the graph doubles. So the recall among the first ten stays over 0.98:
+0.99 of 106,000 vectors, and of a million 0.99 with 250 neighbours, 0.97 with 160."""
 
 MEMORY = (64, 2_048)
 """Megabytes for a build, least and most; where the graph does not fit it is ten times as slow."""
@@ -116,6 +121,11 @@ async def _as_owner(db: Database, how: str, megabytes: int) -> AsyncIterator[Non
         await db.execute_text("RESET maintenance_work_mem")
 
 
+def candidates(vectors: int) -> int:
+    """Neighbours that a search in a graph of so many vectors keeps in view."""
+    return CANDIDATES + round(FURTHER * max(0.0, log2(max(vectors, 1) / LARGE)))
+
+
 def nearest(model: int, dimension: int, indexed_to: int, limit: int) -> str:
     """The statement for the nearest chunks; $1 is a vector as text.
 
@@ -135,7 +145,7 @@ def nearest(model: int, dimension: int, indexed_to: int, limit: int) -> str:
 
     return (
         "WITH asked AS MATERIALIZED (SELECT CASE"
-        f" WHEN set_config('hnsw.ef_search', '{CANDIDATES}', true) <> ''"
+        f" WHEN set_config('hnsw.ef_search', '{candidates(indexed_to)}', true) <> ''"
         " AND set_config('hnsw.iterative_scan', 'strict_order', true) <> ''"
         f" THEN $1::text::halfvec({dimension:d}) END AS vector)"
         f" {part('<=')} UNION ALL {part('>')} ORDER BY similarity DESC LIMIT {limit:d}"
