@@ -152,8 +152,12 @@ def talking(command: list[str]) -> subprocess.Popen[str]:
 
 
 def works(pid: int) -> bool:
-    """Whether the process lives, and is no zombie that nobody has reaped yet."""
+    """Whether the process lives: no zombie that nobody has reaped yet, and not about to be one.
+
+    A process that exits lets go of its files and its folder first, and is seen running meanwhile.
+    """
     try:
+        Path(f"/proc/{pid}/cwd").readlink()
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         if Path("/proc/self").exists():
