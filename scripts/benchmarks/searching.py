@@ -7,7 +7,7 @@ is asked twice, so what is remembered of terms and names helps as much as it wou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,8 @@ from benchmarks.code_room import DATABASE, PROJECT
 from benchmarks.figures import Figure, Judgement, ours_alone, p95
 from benchmarks.frame import Effort, interleave, timed
 from benchmarks.ground import bare_connection, scratch_app
-from benchmarks.questions import QUESTIONS, stream
-from benchmarks.recall import recall_of
-from undercroft.codebase.candidates import DEPTH
-from undercroft.codebase.embedding import builtin
-from undercroft.codebase.indexing.vectors import nearest
+from benchmarks.questions import stream
+from benchmarks.recall import recall, statement_of, vector_of
 from undercroft.codebase.ranking import read
 from undercroft.codebase.view import SQL
 
@@ -85,11 +82,6 @@ class Bare:
         await self.connection.fetch(SQL.find_postings.text, list(read(next(self.questions)).terms))
 
 
-def vector_of(question: str) -> str:
-    """As the statements take it."""
-    return f"[{','.join(map(str, builtin().encode([question])[0].tolist()))}]"
-
-
 async def measure(effort: Effort) -> AsyncIterator[Figure]:
     """A room of a hundred thousand chunks, then of a million."""
     quick = effort.quick
@@ -113,8 +105,7 @@ async def figures(
     effort.tell(f"search: {room.chunks:,} chunks in {room.files:,} files")
     async with bare_connection(app, DATABASE) as connection:
         words = [row["name"] for row in await connection.fetch(code_room.SQL.list_words.text)]
-        number, dimension, indexed_to = await connection.fetchrow(code_room.SQL.get_model.text)
-        statement = nearest(number, dimension, indexed_to, DEPTH)
+        statement = await statement_of(connection)
         alone = Bare(connection=connection, questions=stream(words), nearest=statement)
         with served(SERVE, app.settings.home) as (client, _):
             client.start()
@@ -131,8 +122,7 @@ async def figures(
             effort.tell("search: sixteen callers")
             yield _callers(room).figure(await _together(ours, effort))
         effort.tell("search: recall of the graph")
-        found = await recall_of(connection, statement, [vector_of(one) for one in QUESTIONS])
-        yield _recall(room).figure({"ours": [[one] for one in found]})
+        yield await recall(connection, f"recall {room.chunks // 1000}k", _size(room))
 
 
 async def _together(ours: Ours, effort: Effort) -> dict[str, list[list[float]]]:
@@ -202,21 +192,3 @@ def _callers(room: Room) -> Judgement:
         baseline=lambda medians: medians["bare"],
         at_least=True,
     )
-
-
-def _recall(room: Room) -> Judgement:
-    return Judgement(
-        name=f"recall {room.chunks // 1000}k",
-        meaning=f"share of the ten nearest vectors of a question that the statement finds among "
-        f"{_size(room)}, mean of {len(QUESTIONS)} questions",
-        unit="",
-        value_unit="",
-        target=0.98,
-        of=ours_alone,
-        summary=_mean,
-        at_least=True,
-    )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

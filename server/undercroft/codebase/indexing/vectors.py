@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from math import log2
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -37,14 +38,16 @@ PATIENCE = 3_600.0
 """Seconds for one build."""
 
 CANDIDATES = 160
-"""Neighbours that a search keeps in view."""
-
+"""Neighbours that a search in a graph of up to `LARGE` vectors keeps in view."""
 LARGE = 200_000
+FURTHER = 40
+"""As many more each time that the graph doubles."""
+
 CAREFUL, PLAIN = 128, 64
 """Neighbours in view while a graph of more than `LARGE` vectors is built, and while a smaller one
-is. So the recall among the first ten is 0.998 of a hundred thousand and of a million. A million
-built plainly, in 135 s instead of 237, have 0.98, and some questions find half of theirs however
-far they look: the places are there, and no way leads to them."""
+is. Of the ten nearest among 630,000 chunks of real files a search finds all or all but 0.2 % so,
+and 1 % less in a graph built plainly, which takes 0.6 of the time. Some questions then miss most of
+theirs however far they look: the places are there, and no way leads to them."""
 
 MEMORY = (64, 2_048)
 """Megabytes for a build, least and most; where the graph does not fit it is ten times as slow."""
@@ -124,6 +127,11 @@ async def _as_owner(db: Database, how: str, megabytes: int) -> AsyncIterator[Non
         await db.execute_text("RESET maintenance_work_mem")
 
 
+def candidates(vectors: int) -> int:
+    """Neighbours that a search in a graph of so many vectors keeps in view."""
+    return CANDIDATES + round(FURTHER * max(0.0, log2(max(vectors, 1) / LARGE)))
+
+
 def nearest(model: int, dimension: int, indexed_to: int, limit: int) -> str:
     """The statement for the nearest chunks; $1 is a vector as text.
 
@@ -143,7 +151,7 @@ def nearest(model: int, dimension: int, indexed_to: int, limit: int) -> str:
 
     return (
         "WITH asked AS MATERIALIZED (SELECT CASE"
-        f" WHEN set_config('hnsw.ef_search', '{CANDIDATES}', true) <> ''"
+        f" WHEN set_config('hnsw.ef_search', '{candidates(indexed_to)}', true) <> ''"
         " AND set_config('hnsw.iterative_scan', 'strict_order', true) <> ''"
         f" THEN $1::text::halfvec({dimension:d}) END AS vector)"
         f" {part('<=')} UNION ALL {part('>')} ORDER BY similarity DESC LIMIT {limit:d}"
