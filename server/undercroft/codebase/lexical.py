@@ -28,8 +28,11 @@ B = 0.75
 MAX_CHUNKS = 1 << 16
 """Chunks of one segment at most: places are uint16."""
 
-SAMPLED = 16
-"""Of so many scores one is looked at, to leave most of a million unsorted."""
+SAMPLE = 8_192
+"""Scores that are looked at to leave most of a million unsorted."""
+
+SURE = 16
+"""Scores of a sample that exceed its floor, at least: fewer would say little of the rest."""
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Numbers: TypeAlias = npt.NDArray[np.int64]
@@ -171,11 +174,9 @@ class Collection:
 
 def best(scores: Floats, limit: int, visible: npt.NDArray[np.bool_] | None = None) -> Numbers:
     """The rows of the highest scores above zero, best first; only visible ones where given."""
-    if visible is not None:
-        scores = np.where(visible, scores, np.float32(0))
-    rows = np.flatnonzero(scores > _floor(scores, limit))
+    rows = _above(scores, _floor(scores, limit), visible)
     if len(rows) < limit:
-        rows = np.flatnonzero(scores > 0)
+        rows = _above(scores, 0.0, visible)
     if limit < len(rows):
         chosen = np.argpartition(scores[rows], -limit)[-limit:] if limit else np.zeros(0, np.int64)
         rows = rows[chosen]
@@ -183,10 +184,17 @@ def best(scores: Floats, limit: int, visible: npt.NDArray[np.bool_] | None = Non
     return found
 
 
+def _above(scores: Floats, floor: float, visible: npt.NDArray[np.bool_] | None) -> Numbers:
+    """The rows above: few of them, so that these are asked for and not the whole collection."""
+    rows = np.flatnonzero(scores > floor)
+    return rows if visible is None else rows[visible[rows]]
+
+
 def _floor(scores: Floats, limit: int) -> float:
     """A score that, by a sample, some more than `limit` rows exceed; 0 if that is hard to say."""
-    sample = scores[::SAMPLED]
-    place = 2 * limit // SAMPLED + SAMPLED
+    step = max(1, len(scores) // SAMPLE)
+    sample = scores[::step]
+    place = 2 * limit // step + SURE
     if place >= len(sample):
         return 0.0
     return float(np.partition(sample, -place)[-place])

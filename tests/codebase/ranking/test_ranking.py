@@ -73,8 +73,8 @@ NAMES = st.lists(st.sampled_from(WORDS), max_size=4)
 @given(NAMES, NAMES)
 def test_two_names_together_are_compared_as_one(outer: list[str], name: list[str]) -> None:
     matcher = Matcher(read("save the cookie jar form"), {})
-    both = matcher("_".join([*outer, *name]))
-    found = together(matcher("_".join(outer)), matcher("_".join(name)))
+    both = matcher["_".join([*outer, *name])]
+    found = together(matcher["_".join(outer)], matcher["_".join(name)])
     assert found == pytest.approx((both.said / (both.words or 1), both.asked))
 
 

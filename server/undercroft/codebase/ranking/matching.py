@@ -1,6 +1,5 @@
 """How well the words of a query meet the words of a name."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -84,13 +83,8 @@ class Spelled(NamedTuple):
 def spelled(name: str) -> Spelled:
     """How a name is compared; the same ones come back with every query."""
     found = [part for token in TOKEN.findall(name) for part in parts(token)]
-    words = tuple(map(stem, found))
-    heads = tuple(map(_head, words))
-    return Spelled("".join(found), tuple(zip(words, heads, strict=True)), frozenset(heads))
-
-
-def _head(word: str) -> str:
-    return word[:SHORTEST]
+    words = [(word, word[:SHORTEST]) for word in map(stem, found)]
+    return Spelled("".join(found), tuple(words), frozenset([head for _, head in words]))
 
 
 class Named(NamedTuple):
@@ -128,62 +122,64 @@ class Met(NamedTuple):
     """All of it: 0 to 1."""
 
 
-class Matcher:
-    """Compares names with one query; remembers each that it saw."""
+class Matcher(dict[str, Met]):
+    """What each name has in common with one query: compared when it is first asked for."""
 
     def __init__(self, query: Query, idf: Mapping[str, float]) -> None:
         """Take the query, and how much each of its terms tells."""
+        self._words = _Words(query, idf)
+
+    def __missing__(self, name: str) -> Met:
+        """Compare."""
+        self[name] = met = self._compared(spelled(name))
+        return met
+
+    def strange(self, heads: frozenset[str]) -> bool:
+        """Whether names that begin so have nothing in common with the query."""
+        return self._words.heads.isdisjoint(heads)
+
+    def _compared(self, name: Spelled) -> Met:
+        flat, words, heads = name
+        said = asked = 0.0
+        each: tuple[float, ...] = ()
+        if not self.strange(heads):
+            heads = self._words.heads
+            for word, head in words:
+                if head not in heads:
+                    continue
+                most, shares, share = self._words[word]
+                if most:
+                    said += most
+                    # Most names meet the query with one word.
+                    each, asked = _merged(each, shares) if each else (shares, share)
+        return Met(flat, len(words), said, each, asked)
+
+
+class _Words(dict[str, tuple[float, tuple[float, ...], float]]):
+    """What a stemmed word of a name counts for one query; and the shares of the query it says."""
+
+    def __init__(self, query: Query, idf: Mapping[str, float]) -> None:
         most = max(idf.values(), default=1.0)
         telling = {word: weight * idf.get(word, most) for word, weight in query.words.items()}
         total = sum(telling.values())
         self._initials = query.initials
         self._share = {word: value / total for word, value in telling.items()} if total else {}
-        self._starting: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        self._starting: dict[str, list[tuple[str, float]]] = {}
         for word in self._share:
-            self._starting[_head(word)].append((word, query.words[word]))
-        self._heads = frozenset((*self._starting, *map(_head, query.initials)))
-        self._seen: dict[str, tuple[float, tuple[float, ...], float]] = {}
-        self._names: dict[str, Met] = {}
+            self._starting.setdefault(word[:SHORTEST], []).append((word, query.words[word]))
+        self.heads = frozenset([*self._starting, *(word[:SHORTEST] for word in query.initials)])
 
-    def __call__(self, name: str) -> Met:
-        """What the name and the query have in common."""
-        met = self._names.get(name)
-        if met is None:
-            met = self._names[name] = self._compared(spelled(name))
-        return met
-
-    def strange(self, heads: frozenset[str]) -> bool:
-        """Whether names that begin so have nothing in common with the query."""
-        return self._heads.isdisjoint(heads)
-
-    def _compared(self, name: Spelled) -> Met:
-        flat, words, heads = name
-        if self.strange(heads):
-            return Met(flat, len(words), 0.0, (), 0.0)
-        said = asked = 0.0
-        each: tuple[float, ...] = ()
-        for word, head in words:
-            if head not in self._heads:
-                continue
-            most, shares, share = self._seen.get(word) or self._see(word, head)
-            if most:
-                said += most
-                # Most names meet the query with one word.
-                each, asked = _merged(each, shares) if each else (shares, share)
-        return Met(flat, len(words), said, each, asked)
-
-    def _see(self, word: str, head: str) -> tuple[float, tuple[float, ...], float]:
-        """What a word counts."""
+    def __missing__(self, word: str) -> tuple[float, tuple[float, ...], float]:
         most, each = 0.0, {}
-        for asked, weight in self._starting.get(head, ()):
+        for asked, weight in self._starting.get(word[:SHORTEST], ()):
             if strength := meets(asked, word):
                 most = max(most, strength * weight)
                 each[asked] = strength * self._share[asked]
         if not each and len(word) <= LONGEST_INITIALS and word in self._initials:
             most = INITIALS
             each = {one: INITIALS * self._share[one] for one in self._initials[word]}
-        shares = tuple(each.get(one, 0.0) for one in self._share) if each else ()
-        self._seen[word] = found = most, shares, sum(shares)
+        shares = tuple([each.get(one, 0.0) for one in self._share]) if each else ()
+        self[word] = found = most, shares, sum(shares)
         return found
 
 

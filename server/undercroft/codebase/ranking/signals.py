@@ -75,7 +75,7 @@ class Observer:
             if (place := self._places.get(key)) is None:
                 place = self._places[key] = len(self._places)
                 self._standings.append(found := standing(one.path))
-                self._names.append(_name(self._query, self._matcher(found.name)))
+                self._names.append(_name(self._query, self._matcher[found.name]))
             self._files.append(place)
 
     def seen(self) -> Seen:
@@ -132,9 +132,9 @@ def _symbols(query: Query, one: Named, matcher: Matcher) -> tuple[float, float, 
         definition = OTHER_CASE if query.identifiers.isdisjoint(one.names) else 1.0
     elif matcher.strange(one.heads):
         return NOTHING
-    outer = matcher(one.outer) if one.outer else None
+    outer = matcher[one.outer] if one.outer else None
     for name in one.names:
-        met = matcher(name)
+        met = matcher[name]
         flat, words, said, _, asked = met
         if asked:
             alone = asked if flat in query.compounds else said / words * asked
