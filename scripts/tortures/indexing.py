@@ -10,7 +10,7 @@ from typing import Any
 from tortures.frame import Effort
 from tortures.indexers import make_projects, nursery
 from tortures.invariants import Invariant, at_least, none_of
-from tortures.killing import Killer, overtake, place_of
+from tortures.killing import PATIENCE, Killer, overtake, place_of
 from tortures.scratch import Scratch, scratch
 from tortures.soundness import INDEX, faults, stored
 from tortures.woods import Woods
@@ -91,8 +91,13 @@ async def _settled(place: Scratch, killer: Killer) -> AsyncIterator[Invariant]:
     failed = []
     for project in (PROJECT, FRESH):
         run = await killer.nursery.start(project, killer.woods.root, once=True)
-        if await run.ended:
-            failed.append(f"{project}: {run.said}")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                if await asyncio.shield(run.ended):
+                    failed.append(f"{project}: {run.said}")
+        except TimeoutError:
+            failed.append(f"{project}: does not end")
+            await run.kill()
     yield none_of("last runs that failed", failed, "one finishes what the dead began")
     yield at_least("runs that ended well", killer.nursery.runs, 3, "between kills and after them")
     async with place.asked(killer.database) as first, place.asked(f"project_{FRESH}") as second:

@@ -41,7 +41,13 @@ def _reword(name: str, *changes: tuple[str, str]) -> Callable[[], None]:
             text = text.replace(old, new)
         return original(given, text)
 
-    return lambda: setattr(queries, "make_query", make_query)
+    def plant() -> None:
+        read = [getattr(module, "SQL", None) for module in [*sys.modules.values()]]
+        if any(name in vars(one) for one in read if isinstance(one, queries.Queries)):
+            raise SystemExit(f"{name} has been read before the fault was planted")
+        setattr(queries, "make_query", make_query)  # noqa: B010 - mypy minds the plain way
+
+    return plant
 
 
 def _ignore_keys() -> None:
@@ -120,6 +126,9 @@ def _admit_anybody() -> None:
 
 
 def _finish_first() -> None:
+    # Whoever has finished still holds the lease, or none of the batches would count.
+    _reword("finish_run", ("lease_until = NULL, holder = '',", ""))()
+
     from undercroft.codebase.indexing.indexer import Indexer  # noqa: PLC0415 - patched, not used
     from undercroft.codebase.indexing.run import Run  # noqa: PLC0415 - patched, not used
 
@@ -134,8 +143,6 @@ def _finish_first() -> None:
         await run.lease.end(run.db, "completed", "")
         return report
 
-    # Whoever has finished still holds the lease, or none of the batches would count.
-    _reword("finish_run", ("lease_until = NULL, holder = '',", ""))()
     setattr(Run, "do", later)  # noqa: B010 - mypy minds the plain way
     setattr(Indexer, "_finish", first)  # noqa: B010 - mypy minds the plain way
 
