@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -61,16 +62,20 @@ class Nursery:
     mistakes: list[str] = field(default_factory=list)
     """What a server said that it never should."""
     runs: int = 0
-    _births: asyncio.Queue[Indexing] = field(default_factory=asyncio.Queue)
+    _births: deque[asyncio.Future[Indexing]] = field(default_factory=deque)
+    """Those that were ordered, first come, first born: of a queue, whoever asks in the moment
+    between a birth and its parent's turn would get another's child."""
 
     async def start(
         self, project: str, root: Path, *, once: bool = False, **sizes: int
     ) -> Indexing:
         """A new process."""
         order = {"project": project, "root": os.fspath(root), "once": once, "sizes": sizes}
+        birth: asyncio.Future[Indexing] = asyncio.get_running_loop().create_future()
+        self._births.append(birth)
         assert self.process.stdin is not None  # noqa: S101 - spawned with pipes
         self.process.stdin.write(json.dumps(order).encode() + b"\n")
-        return await self._births.get()
+        return await birth
 
     async def listen(self) -> None:
         """Hear what they say until the program ends."""
@@ -85,7 +90,9 @@ class Nursery:
             loop = asyncio.get_running_loop()
             one = self.alive[pid] = Indexing(pid=pid, ended=loop.create_future())
         if "began" in said:
-            self._births.put_nowait(one)
+            birth = self._births.popleft()
+            if not birth.done():
+                birth.set_result(one)
         elif "end" in said:
             one.memory = said["memory"]
             one.ended.set_result(said["end"])
