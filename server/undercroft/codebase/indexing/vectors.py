@@ -45,9 +45,8 @@ FURTHER = 40
 
 CAREFUL, PLAIN = 128, 64
 """Neighbours in view while a graph of more than `LARGE` vectors is built, and while a smaller one
-is. Of the ten nearest among 630,000 chunks of real files a search finds all or all but 0.2 % so,
-and 1 % less in a graph built plainly, which takes 0.6 of the time. Some questions then miss most of
-theirs however far they look: the places are there, and no way leads to them."""
+is. Of the ten nearest among 630,000 chunks of real files a search with 250 in view finds 0.998 to
+1.00 in a graph built with care, 0.99 in one built plainly, in 0.6 of the time."""
 
 MEMORY = (64, 2_048)
 """Megabytes for a build, least and most; where the graph does not fit it is ten times as slow."""

@@ -140,18 +140,19 @@ class Matcher(dict[str, Met]):
 
     def _compared(self, name: Spelled) -> Met:
         flat, words, heads = name
+        if self.strange(heads):
+            return Met(flat, len(words), 0.0, (), 0.0)
+        counts = self._words
         said = asked = 0.0
         each: tuple[float, ...] = ()
-        if not self.strange(heads):
-            heads = self._words.heads
-            for word, head in words:
-                if head not in heads:
-                    continue
-                most, shares, share = self._words[word]
-                if most:
-                    said += most
-                    # Most names meet the query with one word.
-                    each, asked = _merged(each, shares) if each else (shares, share)
+        for word, head in words:
+            if head not in counts.heads:
+                continue
+            most, shares, share = counts[word]
+            if most:
+                said += most
+                # Most names meet the query with one word.
+                each, asked = _merged(each, shares) if each else (shares, share)
         return Met(flat, len(words), said, each, asked)
 
 
@@ -178,7 +179,7 @@ class _Words(dict[str, tuple[float, tuple[float, ...], float]]):
         if not each and len(word) <= LONGEST_INITIALS and word in self._initials:
             most = INITIALS
             each = {one: INITIALS * self._share[one] for one in self._initials[word]}
-        shares = tuple([each.get(one, 0.0) for one in self._share]) if each else ()
+        shares = tuple(each.get(one, 0.0) for one in self._share) if each else ()
         self[word] = found = most, shares, sum(shares)
         return found
 
