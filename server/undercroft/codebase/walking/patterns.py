@@ -54,7 +54,8 @@ def parse(line: str) -> Pattern | None:
     line = line.removesuffix("/")
     anchored = "/" in line
     line = line.removeprefix("/")
-    if not line:
+    if "" in line.split("/"):
+        # No path has a name without letters, not even where `**` stands for no folder at all.
         return None
     try:
         expression = _anchored(line) if anchored else f"(?:.*/)?+{_segment(line)}\\Z"
