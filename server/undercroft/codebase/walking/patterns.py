@@ -13,7 +13,11 @@ from typing import NamedTuple
 
 _LONGEST = 1000
 _STAR = "*"
-_GLUED = re.compile(r"([^*?\[\\]*[^*?\[\\/])(?=\*\*/)")
+_GLUED = re.compile(r"([^*?\[\\]*[^*?\[\\/])(?=\*\*+/)")
+_FOLDERS = re.compile(r"\*\*+")
+_ESCAPED_SLASH = re.compile(r"(?<!\\)((?:\\\\)*)\\/")
+_FOLDERS_ESCAPED_SLASH = re.compile(r"(?<!\\)\*\*+\\/")
+_WILD = re.compile(r"[*?\[\\]")
 _POSIX = {
     "alnum": "a-zA-Z0-9",
     "alpha": "a-zA-Z",
@@ -53,9 +57,8 @@ def parse(line: str) -> Pattern | None:
     folders_only = line.endswith("/")
     line = line.removesuffix("/")
     anchored = "/" in line
-    line = line.removeprefix("/")
-    if "" in line.split("/"):
-        # No path has a name without letters, not even where `**` stands for no folder at all.
+    line = _with_plain_slashes(line.removeprefix("/"))
+    if not line:
         return None
     try:
         expression = _anchored(line) if anchored else f"(?:.*/)?+{_segment(line)}\\Z"
@@ -71,24 +74,35 @@ def _without_trailing_spaces(line: str) -> str:
     return bare + " " if backslashes % 2 and bare != line else bare
 
 
+def _with_plain_slashes(line: str) -> str:
+    """A backslash before a slash changes nothing but that `**` stands for one folder at least."""
+
+    def folders(found: re.Match[str]) -> str:
+        before = line[: found.start()]
+        return "*/**/" if before.endswith("/") or not _WILD.search(before) else "*/"
+
+    return _ESCAPED_SLASH.sub(r"\1/", _FOLDERS_ESCAPED_SLASH.sub(folders, line))
+
+
 def _anchored(pattern: str) -> str:
-    """`**` between slashes stands for any folders; the names between two of them are a block."""
+    """Two stars or more between slashes stand for any folders; the names between are a block."""
     if glued := _GLUED.match(pattern):
         # Git compares what stands before the first wildcard by itself, so `**` begins the rest.
         return re.escape(glued[1]) + _anchored(pattern[glued.end(1) :])
     blocks: list[list[str]] = [[]]
     for part in pattern.split("/"):
-        if part != "**":
+        if not _FOLDERS.fullmatch(part):
             blocks[-1].append(_segment(part))
         elif blocks[-1] or len(blocks) == 1:
             blocks.append([])
     first, *others = ["/".join(block) for block in blocks]
     if not others:
         return f"{first}\\Z"
-    expression = f"{first}/" if first else ""
+    expression = f"{first}/" if blocks[0] else ""
     for block in others[:-1]:
         expression += f"(?>(?:[^/]*/)*?{block}/)"
-    return expression + (f"(?:[^/]*/)*?{others[-1]}\\Z" if others[-1] else ".+\\Z")
+    # A name without letters, between two slashes, is one too: no path has it.
+    return expression + (f"(?:[^/]*/)*?{others[-1]}\\Z" if blocks[-1] else ".+\\Z")
 
 
 def _segment(name: str) -> str:
