@@ -9,7 +9,7 @@ import random
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from typing import Any
 
 from tortures import doomed
 from tortures.frame import Effort
@@ -35,13 +35,14 @@ async def torture(effort: Effort) -> AsyncIterator[Invariant]:
         yield none_of("databases wrong after a kill", wrong, "once migrated again")
         yield at_least("kills", len(deaths) - 1, 10, "each at another statement")
         effort.tell("eight at once")
-        wrong, failed, killed = await _eight_at_once(place, effort.count(20, quick=3))
+        whole = deaths[-1]["number"]
+        wrong, failed, killed = await _eight_at_once(place, effort.count(20, quick=3), whole)
         yield none_of("databases wrong after eight", wrong, "runners at once, half of them killed")
         yield none_of("survivors that failed", failed, "a runner that lived did its work")
-        yield at_least("runners killed", killed, 2, "with -9")
+        yield at_least("runners killed", killed, 2, "in the middle of a statement")
 
 
-async def _killed_at_each(place: Scratch, stride: int) -> list[dict[str, list[str]]]:
+async def _killed_at_each(place: Scratch, stride: int) -> list[dict[str, Any]]:
     words = (str(place.home), str(stride), place.fault)
     process = await _python("tortures.doomed", *words, place=place)
     said, _ = await process.communicate()
@@ -50,8 +51,10 @@ async def _killed_at_each(place: Scratch, stride: int) -> list[dict[str, list[st
     return [json.loads(line) for line in said.splitlines()]
 
 
-async def _eight_at_once(place: Scratch, rounds: int) -> tuple[list[str], list[str], int]:
-    """Half of the runners are killed at some moment; then one more brings it to the end."""
+async def _eight_at_once(
+    place: Scratch, rounds: int, whole: int
+) -> tuple[list[str], list[str], int]:
+    """Half of the runners die of some statement; then one more brings it to the end."""
     settings = place.settings()
     program = ("tortures.planted", place.fault) if place.fault else ("undercroft",)
     wrong: list[str] = []
@@ -59,11 +62,13 @@ async def _eight_at_once(place: Scratch, rounds: int) -> tuple[list[str], list[s
     killed = 0
     for number in range(rounds):
         await doomed.down(settings)
-        runners = [await _python(*program, "migrate", "up", place=place) for _ in range(RUNNERS)]
-        victims = runners[::2]
-        killers = [asyncio.create_task(_kill_soon(victim)) for victim in victims]
+        starts = [
+            words
+            for last in _last_statements(whole)
+            for words in (("tortures.mortal", str(last), place.fault), program)
+        ]
+        runners = [await _python(*words, "migrate", "up", place=place) for words in starts]
         ends = await asyncio.gather(*(runner.wait() for runner in runners))
-        await asyncio.gather(*killers)
         killed += sum(end == -signal.SIGKILL for end in ends)
         failed += [f"round {number}: exit {end}" for end in ends if end > 0]
         await doomed.up(settings)
@@ -71,10 +76,15 @@ async def _eight_at_once(place: Scratch, rounds: int) -> tuple[list[str], list[s
     return wrong, failed, killed
 
 
-async def _kill_soon(process: asyncio.subprocess.Process) -> None:
-    await asyncio.sleep(random.uniform(0.3, 3.0))  # noqa: S311 - a die, not a secret
-    with suppress(ProcessLookupError):
-        process.kill()
+def _last_statements(whole: int) -> list[int]:
+    """The statement that each victim dies of.
+
+    They are drawn evenly over the powers of `whole`, the statements of a run that does all of the
+    work: a run that finds it done sends few, and is to be killed too.
+    """
+    victims = RUNNERS // 2
+    shares = [(victim + random.random()) / victims for victim in range(victims)]  # noqa: S311 - dice
+    return random.sample([int(whole**share) for share in shares], victims)
 
 
 async def _python(*words: str, place: Scratch) -> asyncio.subprocess.Process:
@@ -84,7 +94,9 @@ async def _python(*words: str, place: Scratch) -> asyncio.subprocess.Process:
         *words,
         env=os.environ | {"UNDERCROFT_HOME": str(place.home), "UNDERCROFT_LOG_LEVEL": "error"},
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE if "doomed" in words[0] else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE
+        if words[0] == "tortures.doomed"
+        else asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
     place.started.append(process.pid)
