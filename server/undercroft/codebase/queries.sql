@@ -224,7 +224,8 @@ WHERE i.indrelid = 'codebase.embeddings'::regclass AND starts_with(c.relname, 'e
   AND NOT EXISTS (SELECT FROM codebase.models AS m
                   WHERE c.relname = 'embeddings_x_' || m.id || '_' || m.indexed_to
                     AND i.indisvalid)
-  AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = c.oid);
+  AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index AS p
+                  WHERE p.index_relid = c.oid AND p.datname = current_database());
 
 -- get_owner --
 -- The role that owns the vectors, quoted for use in a statement.

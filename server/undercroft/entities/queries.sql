@@ -235,7 +235,7 @@ LIMIT $1;
 -- The indexes made for types, with their state; `building` while some session is at work on one.
 SELECT c.relname AS name, i.indisvalid AND i.indisready AS ready,
        EXISTS (SELECT FROM pg_stat_progress_create_index AS p
-               WHERE p.index_relid = c.oid) AS building
+               WHERE p.index_relid = c.oid AND p.datname = current_database()) AS building
 FROM pg_index AS i
 JOIN pg_class AS c ON c.oid = i.indexrelid
 WHERE i.indrelid = 'workflow.entities'::regclass AND c.relname LIKE 'entity\_x\_%';

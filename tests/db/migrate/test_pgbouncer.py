@@ -86,7 +86,10 @@ async def test_six_runners_through_the_pooler_apply_everything_once(bench, line,
     steps = sorted(step for outcome in outcomes for step in outcome.steps)
     assert steps == ["0001_plot", "0002_index", "0003_fill"]
     assert await bench.value("SELECT count(*) FROM plot") == 1
-    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    held = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
     assert await bench.value(held) == 0
     assert len((await runners[0].down(bench.database, to=0, force=True)).steps) == 3
 
