@@ -34,12 +34,12 @@ def _reword(name: str, *changes: tuple[str, str]) -> Callable[[], None]:
     """Change one named query as it is read."""
     original = queries.make_query
 
-    def make_query(given: str, text: str) -> queries.Query:
+    def make_query(given: str, text: str, *, writes: bool = False) -> queries.Query:
         for old, new in changes if given == name else ():
             if old not in text:
                 raise SystemExit(f"the fault does not fit {name} any more")
             text = text.replace(old, new)
-        return original(given, text)
+        return original(given, text, writes=writes)
 
     def plant() -> None:
         read = [getattr(module, "SQL", None) for module in [*sys.modules.values()]]

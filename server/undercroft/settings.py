@@ -85,6 +85,10 @@ class Settings:
         "Key for the embedding models that name this variable as theirs.", default="", secret=True
     )
 
+    machine: str = setting(
+        "Identity of this machine in the list of ports; empty: the system's own.", default=""
+    )
+
     log_level: Level = setting("debug, info, warning or error.", default="info")
     log_format: Literal["auto", "json", "pretty"] = setting(
         "json, pretty, or auto: pretty on a terminal.", default="auto"

@@ -63,6 +63,12 @@ def test_writes_are_told_from_reads(text: str, writes: bool) -> None:
     assert make_query("q", text).writes is writes
 
 
+def test_a_block_says_where_a_function_does_the_writing() -> None:
+    source = "-- get_it --\nSELECT f();\n-- take_it writes --\nSELECT f();\n"
+    queries = Queries(source, "probe.sql")
+    assert [(one.name, one.writes) for one in queries] == [("get_it", False), ("take_it", True)]
+
+
 @pytest.mark.parametrize(
     ("package", "name"),
     [

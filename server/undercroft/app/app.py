@@ -16,6 +16,8 @@ from undercroft.entities.service import Entities
 from undercroft.entities.tools import tools as entity_tools
 from undercroft.mcp.boundary import Boundary
 from undercroft.mcp.toolset import Toolset, choose
+from undercroft.ports.service import Ports
+from undercroft.ports.tools import tools as port_tools
 from undercroft.projects.service import Projects
 from undercroft.projects.tools import tools as project_tools
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from undercroft.mcp.call import OpenProject
     from undercroft.settings import Settings
 
-TOOLSETS: tuple[Toolset, ...] = (project_tools, entity_tools, codebase_tools)
+TOOLSETS: tuple[Toolset, ...] = (project_tools, entity_tools, codebase_tools, port_tools)
 """Every room; a new one is a folder and an entry here and in `App.services`."""
 
 
@@ -53,6 +55,7 @@ class App:
             Projects: lambda database: Projects(database, self.started.provisioner),
             Entities: Entities,
             Codebase: lambda database: Codebase(database, self._roots, self.started.models),
+            Ports: lambda database: Ports(database, self.started.machine),
         }
 
     @property
@@ -100,6 +103,10 @@ class App:
         """The named project if it is open already."""
         return self._ground.finder.opened(name) if self._ground else None
 
+    async def named(self, name: str, folder: Path | None = None) -> str:
+        """The name of the project that `open` would open; its database stays closed."""
+        return await (await self.ground()).finder.named(name, folder)
+
     async def open(self, name: str, folder: Path | None = None) -> OpenProject:
         """The named project, or the one whose root contains the folder."""
         return await (await self.ground()).finder.find(name, folder)
@@ -112,6 +119,11 @@ class App:
         """The codebase room of a project, for a Python program."""
         database = (await self.open(project)).database.acting_as(actor)
         return Codebase(database, self._roots, self.started.models)
+
+    async def ports(self, actor: str = "python") -> Ports:
+        """The ports room of this machine, for a Python program."""
+        ground = await self.ground()
+        return Ports(ground.registry.acting_as(actor), ground.machine)
 
     async def projects(self, actor: str = "python") -> Projects:
         """The projects room, for a Python program."""

@@ -20,6 +20,7 @@ from undercroft.db.external import ExternalPostgres
 from undercroft.db.pools import Pools
 from undercroft.db.schemas import Schemas
 from undercroft.errors import UndercroftError
+from undercroft.ports.machine import Machine, this_machine
 from undercroft.projects.directory import ProjectFinder
 from undercroft.projects.provision import Provisioner
 from undercroft.projects.service import Projects
@@ -46,6 +47,7 @@ class Ground:
     finder: ProjectFinder
     chores: Chores
     models: Models
+    machine: Machine
 
     async def close(self) -> None:
         """Give back every connection, then leave the server."""
@@ -97,6 +99,7 @@ async def lay(settings: Settings) -> Ground:
         finder=finder,
         chores=chores,
         models=Models.of(settings, Projects(registry, provisioner).settings_of),
+        machine=await asyncio.to_thread(this_machine, settings.home, settings.machine),
     )
 
 

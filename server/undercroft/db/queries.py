@@ -1,6 +1,7 @@
 """Named SQL: the blocks of a `queries.sql` beside the code that uses them.
 
-A block is `-- verb_noun --`, a sentence, and one statement that ends with `;`.
+A block is `-- verb_noun --`, a sentence, and one statement that ends with `;`. Where a
+function does the writing, which no statement shows, the head says so: `-- verb_noun writes --`.
 """
 
 import re
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 
-_HEAD = re.compile(r"^-- ([a-z][a-z0-9_]*) --$", re.MULTILINE)
+_HEAD = re.compile(r"^-- ([a-z][a-z0-9_]*)( writes)? --$", re.MULTILINE)
 _IGNORED = re.compile(
     r"--[^\n]*|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\bfor\s+(?:no\s+key\s+)?update\b", re.IGNORECASE
 )
@@ -30,9 +31,10 @@ class Query:
 
 
 @lru_cache(maxsize=512)
-def make_query(name: str, text: str) -> Query:
-    """A query from a statement that our own code has built."""
-    return Query(name=name, text=text, writes=bool(_WRITES.search(_IGNORED.sub(" ", text))))
+def make_query(name: str, text: str, *, writes: bool = False) -> Query:
+    """A query from a statement of our own; `writes` where only the caller knows."""
+    seen = bool(_WRITES.search(_IGNORED.sub(" ", text)))
+    return Query(name=name, text=text, writes=writes or seen)
 
 
 class Queries:
@@ -47,7 +49,7 @@ class Queries:
             if head[1] in self._by_name:
                 raise ValueError(f"{origin} names {head[1]} twice")
             text = source[head.end() : end].strip().rstrip(";").rstrip()
-            self._by_name[head[1]] = make_query(head[1], text)
+            self._by_name[head[1]] = make_query(head[1], text, writes=bool(head[2]))
         # True attributes: what Python asks of `__getattr__` takes ten times as long.
         vars(self).update(self._by_name)
 

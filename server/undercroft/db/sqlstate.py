@@ -44,10 +44,28 @@ CONSTRAINTS: Mapping[str, tuple[Kind, str, str]] = {
         "A project's name has 1 to 48 characters out of a-z, 0-9 and _.",
         "For example my_app_2.",
     ),
+    "port_ranges_overlap": (
+        Conflict,
+        "The range overlaps with another.",
+        "list_port_ranges shows them.",
+    ),
+    "port_allocations_project_fkey": (NotFound, "There is no such project.", "list_projects"),
+    "port_reservations_project_fkey": (NotFound, "There is no such project.", "list_projects"),
+    "valid_port_host": (
+        InvalidInput,
+        "A machine's identity has 1 to 128 characters out of a-z, A-Z, 0-9, _, ., : and -.",
+        "UNDERCROFT_MACHINE sets it.",
+    ),
 }
 """Constraint name → error, message, hint; a room adds its own here."""
 
 _STATES: Mapping[str, tuple[Kind, str, str]] = {
+    "UC101": (
+        LimitReached,
+        "The range has not as many free ports.",
+        "reclaim_ports takes back what nobody needs; list_port_ranges shows other ranges.",
+    ),
+    "UC102": (NotFound, "There is no such range of ports.", "list_port_ranges shows them."),
     "22021": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P05": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P02": (InvalidInput, "A value does not have the form of its type.", ""),

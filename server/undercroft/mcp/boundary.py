@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +143,11 @@ class Boundary:
         # Loaded here: a call without a key, and a listing of tools, never need the driver.
         from undercroft.db.idempotency import key_for, once, record, replayed  # noqa: PLC0415
 
-        key = key_for(call.key, call.tool.name, call.arguments)
+        arguments = call.arguments
+        if call.tool.scope == "machine":
+            # The key is one for all projects there.
+            arguments = {"project": call.project, **arguments}
+        key = key_for(call.key, call.tool.name, arguments)
         if call.tool.scope == "project":
             return await once(database, key, lambda bound: self._invoke(call, bound))
         first = await replayed(database, key)
@@ -154,6 +158,11 @@ class Boundary:
 
     async def _database(self, call: _Call) -> Database:
         if call.tool.scope == "registry":
+            database = await self.directory.registry()
+        elif call.tool.scope == "machine":
+            name = call.arguments.pop("project", "")
+            call.project = await self.directory.named(name, call.caller.folder)
+            call.caller = replace(call.caller, project=call.project)
             database = await self.directory.registry()
         else:
             name = call.arguments.pop("project", "")

@@ -24,6 +24,8 @@ class Caller:
     """The caller's working folder; None where it is unknown, as over HTTP."""
     progress: Progress = field(default=silent)
     transport: str = "python"
+    project: str = ""
+    """The project that the call means, where its tool works in the registry for one."""
 
 
 class Outcome(NamedTuple):
@@ -56,6 +58,9 @@ class Directory(Protocol):
 
     def opened(self, name: str) -> OpenProject | None:
         """The named project if it is open already; most calls ask no more."""
+
+    async def named(self, name: str, folder: Path | None) -> str:
+        """The name of the project that `open` would open; its database stays closed."""
 
     async def open(self, name: str, folder: Path | None) -> OpenProject:
         """The named project, or the one whose root contains the folder.

@@ -20,7 +20,9 @@ from undercroft.mcp.call import Caller
 from undercroft.mcp.schema import compact
 from undercroft.progress import Progress
 
-Scope = Literal["project", "registry"]
+Scope = Literal["project", "registry", "machine"]
+"""Where a tool works: in a project's database; in the registry; in the registry, for a project."""
+
 Body = Callable[..., Awaitable[Any]]
 B = TypeVar("B", bound=Body)
 
@@ -90,7 +92,7 @@ class Tool:
     @property
     def _shared(self) -> list[str]:
         """Arguments that the boundary takes for itself."""
-        project = ["project"] if self.scope == "project" else []
+        project = [] if self.scope == "registry" else ["project"]
         return [*project, "idempotency_key"] if self.writes else project
 
     @cached_property

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from undercroft.db.queries import load_queries
 from undercroft.errors import Forbidden, InvalidInput, NotFound
@@ -47,10 +47,25 @@ class ProjectFinder:
             NotFound: There is no such project, or it is archived.
 
         """
+        name = await self._meant(name, folder)
+        return self._open.get(name) or await self._opened(name)
+
+    async def named(self, name: str, folder: Path | None) -> str:
+        """The name of the project that is meant; its database stays closed.
+
+        Raises:
+            Forbidden, InvalidInput, NotFound: As of `find`.
+
+        """
+        name = await self._meant(name, folder)
+        if name not in self._open:
+            await self._ready(name)
+        return name
+
+    async def _meant(self, name: str, folder: Path | None) -> str:
         if self._pinned and name not in ("", self._pinned):
             raise Forbidden(f"This server serves only the project {self._pinned}.")
-        name = name or self._pinned or await self._of_folder(folder)
-        return self._open.get(name) or await self._opened(name)
+        return name or self._pinned or await self._of_folder(folder)
 
     def forget(self, name: str) -> None:
         """Look the project up anew on its next use."""
@@ -66,7 +81,13 @@ class ProjectFinder:
         return await asyncio.shield(self._opening[name])
 
     async def _look_up(self, name: str) -> OpenProject:
-        row = await self._registry.fetch_row(SQL.get_project, name)
+        row = await self._ready(name)
+        database = await self._open_database(row["database_name"])
+        found = self._open[name] = OpenProject(name=name, database=database)
+        return found
+
+    async def _ready(self, name: str) -> Mapping[str, Any]:
+        row: Mapping[str, Any] | None = await self._registry.fetch_row(SQL.get_project, name)
         if row is None:
             rows = await self._registry.fetch(SQL.list_names, "")
             raise unknown_project(name, [known["name"] for known in rows])
@@ -76,9 +97,7 @@ class ProjectFinder:
                 hint="restore_project brings an archived project back; create_project again "
                 "finishes one that is being created.",
             )
-        database = await self._open_database(row["database_name"])
-        found = self._open[name] = OpenProject(name=name, database=database)
-        return found
+        return row
 
     async def _of_folder(self, folder: Path | None) -> str:
         now = asyncio.get_running_loop().time()

@@ -1,0 +1,1 @@
+"""Ports: which service of which project has which number on which machine, without collisions."""

@@ -1,0 +1,49 @@
+"""Ports that have lost their reason: the worktree is gone, the project archived, the time over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from undercroft.db.queries import load_queries
+from undercroft.ports.listening import look
+from undercroft.ports.models import Freed, Reclaimed
+
+if TYPE_CHECKING:
+    from undercroft.db.database import Database
+
+SQL = load_queries(__package__)
+
+
+async def reclaim(registry: Database, host: str, *, dry_run: bool) -> Reclaimed:
+    """Take them back, but for those that something still listens on."""
+    lost = await _lost(registry, host)
+    rows = await registry.fetch(SQL.list_expired)
+    over = [Freed(**row, reason="reservation over") for row in rows]
+    seen = await look([one.port for one in lost])
+    alive = {one.port for one in seen if one.state != "silent"}
+    freed = [one for one in lost if one.port not in alive]
+    if not dry_run:
+        for one in freed:
+            await registry.fetch_value(SQL.release_port, host, one.project, one.port)
+        await registry.fetch_value(SQL.cleanup_reservations)
+    return Reclaimed(freed=[*freed, *over], kept=[one for one in lost if one.port in alive])
+
+
+async def _lost(registry: Database, host: str) -> Sequence[Freed]:
+    rows = await registry.fetch(SQL.list_reclaimable, host)
+    folders = {row["worktree"] for row in rows if row["worktree"]}
+    gone = await asyncio.to_thread(lambda: {one for one in folders if not Path(one).is_dir()})
+    return [
+        Freed(
+            port=row["port"],
+            service=row["service"],
+            project=row["project"],
+            worktree=row["worktree"],
+            reason="project archived" if row["archived"] else "worktree gone",
+        )
+        for row in rows
+        if row["archived"] or row["worktree"] in gone
+    ]
