@@ -33,7 +33,7 @@ async def test_an_open_project_loses_its_old_keys_and_keeps_the_young(
     await project_db.execute(ADD, "young", "6 days")
     began: list[str] = []
 
-    async def at_once(database: Database) -> None:
+    async def at_once(database: Database, *_rooms: object) -> None:
         began.append(database.name)
         await tidy(database, after=0)
 
@@ -50,6 +50,20 @@ async def test_tidying_goes_on_again_and_again(project_db: Database) -> None:
     for number in range(3):
         await project_db.execute(ADD, f"old {number}", "8 days")
         await keys_left(project_db, 0)
+    await chores.end()
+
+
+async def test_a_room_forgets_too(project_db: Database) -> None:
+    forgotten = asyncio.Event()
+
+    async def forget() -> int:
+        forgotten.set()
+        return 1
+
+    chores = Chores()
+    chores.begin(tidy(project_db, forget, after=0))
+    async with asyncio.timeout(10):
+        await forgotten.wait()
     await chores.end()
 
 

@@ -13,7 +13,12 @@ from undercroft.mcp.server import INSTRUCTIONS, describe, tokens
 from undercroft.mcp.toolset import Tool, choose
 
 TOOLS = [tool for toolset in TOOLSETS for tool in toolset.tools]
-BUDGETS = {"projects, entities": 2_000, "codebase": 800, "projects, entities, codebase": 5_000}
+BUDGETS = {
+    "projects, entities": 2_000,
+    "codebase": 800,
+    "ports": 420,
+    "projects, entities, codebase, ports": 5_000,
+}
 """Tokens (characters / 4) of the default toolset's tools/list, by rooms."""
 
 
@@ -39,7 +44,10 @@ def test_the_budgets_speak_of_every_room() -> None:
 
 def test_the_instructions_are_short_and_name_only_tools_that_exist() -> None:
     assert len(INSTRUCTIONS) < 2_000
-    verbs = "create|update|delete|restore|define|list|get|query|archive|index|find|read|semantic"
+    verbs = (
+        "allocate|check|create|update|delete|restore|define|list|get|query|archive|index|find|read|"
+        "semantic"
+    )
     named = set(re.findall(rf"\b(?:{verbs})_[a-z_]+", INSTRUCTIONS))
     assert named
     assert named <= {tool.name for tool in TOOLS}
@@ -68,7 +76,7 @@ def test_every_tool_has_its_hints(tool: Tool) -> None:
 def test_every_tool_takes_what_the_boundary_serves(tool: Tool) -> None:
     properties = tool.input_schema["properties"]
     assert ("idempotency_key" in properties) is tool.writes
-    assert ("project" in properties) is (tool.scope == "project")
+    assert ("project" in properties) is (tool.scope != "registry")
     with pytest.raises(ValidationError, match="extra_forbidden"):
         tool.validator.validate_python({"no_such_argument": 1})
 

@@ -173,10 +173,34 @@ def lawful(schema: Json) -> st.SearchStrategy[Any]:
     return from_schema(schema) if schema else ANYTHING
 
 
+PORT, FREE_PORTS = 15_900, st.integers(15_901, 15_999)
+"""A port that the project has, and numbers in whose range nobody has any."""
+
+
+def ports(reservation: str) -> dict[str, st.SearchStrategy[Any]]:
+    """Likely arguments of the ports room."""
+    services = ["web", ["web"], ["web", "db"], ["n1", "n2", "n3"]]
+    return {
+        "service": st.sampled_from(services),
+        "port": st.sampled_from([PORT, PORT, 0, 1, 80]),
+        "range": st.sampled_from(["", "", "default", "nowhere"]),
+        "preferred": st.sampled_from([0, 0, PORT, 80]),
+        "worktree": st.sampled_from(["", "", "/nowhere", "nowhere/at all"]),
+        "count": st.integers(1, 3),
+        "ttl": st.sampled_from([1, 60]),
+        "renew": st.sampled_from(["", "", reservation]),
+        "reservation": st.just(reservation),
+        "first_port": FREE_PORTS,
+        "last_port": FREE_PORTS,
+        "purpose": TEXTS,
+        "http_path": st.sampled_from(["", "", "/", "/x y", "//a@b"]),
+    }
+
+
 class Known:
     """What exists, so that hostile calls get past the first check."""
 
-    def __init__(self, project: str, ids: list[str], cursors: list[str]) -> None:
+    def __init__(self, project: str, ids: list[str], cursors: list[str], reservation: str) -> None:
         self.project = project
         changes = st.fixed_dictionaries(
             {"id": st.sampled_from(ids), "version": st.one_of(st.just(CURRENT), st.integers(0, 4))},
@@ -214,6 +238,7 @@ class Known:
             "start_line": st.integers(-1, 9),
             "end_line": st.integers(-1, 9),
             "wait_seconds": st.sampled_from([0, 5]),
+            **ports(reservation),
             "idempotency_key": st.sampled_from(["", "", "", "a", "b"]),
         }
 
@@ -242,7 +267,7 @@ class Known:
 
         @st.composite
         def twisted(draw: st.DrawFn) -> Json:
-            some = draw(st.sets(st.sampled_from(sorted(good)), max_size=3))
+            some = draw(st.sets(st.sampled_from(sorted(good)), max_size=3)) if good else set()
             names = sorted(always | some)
             victims = draw(st.sets(st.sampled_from(names), max_size=2)) if names else set()
             return {name: draw((bad if name in victims else good)[name]) for name in names}

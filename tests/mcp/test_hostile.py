@@ -23,7 +23,7 @@ from undercroft.mcp.call import Caller, Outcome
 from undercroft.mcp.toolset import Tool
 from undercroft.settings import Settings
 
-from .hostile import CURRENT, Known
+from .hostile import CURRENT, PORT, Known
 
 TOOLS = [tool for toolset in TOOLSETS for tool in toolset.tools]
 CALLS = int(os.environ.get("HOSTILE_CALLS", "0")) or 120
@@ -34,7 +34,7 @@ LEAKS = re.compile(
     r"""SELECT\s|INSERT\s+INTO|UPDATE\s+\w+\s+SET|\bFROM\s+\w+\.|workflow\.|entity_schemas|(?<!get_)entity_history
     |asyncpg|psycopg|pydantic|jsonschema_rs|DETAIL:|CONTEXT:|SQLSTATE|Traceback|File\ "|\.py\b
     |postgres(ql)?://|/server/undercroft|site-packages|/home/|/root/|/tmp/|/var/|\.s\.PGSQL
-    |valid_data|valid_version|idx_|_pkey|_fkey|undercroft_owner|object\ at\ 0x""",
+    |valid_data|valid_version|port_allocations|port_occupancy|UC10|idx_|_pkey|_fkey|undercroft_owner|object\ at\ 0x""",
     re.VERBOSE,
 )
 
@@ -85,7 +85,10 @@ async def known(app: App, project: str, folder: Path) -> Known:
     projects = await app.projects(CANARY)
     other = await projects.create(f"{project}_b", CANARY, f"/{CANARY}")
     await (await app.entities(other.name)).create("task", {"title": CANARY, "status": "pending"})
-    return Known(project, ids, cursors)
+    ports = await app.ports(CANARY)
+    await ports.allocate(project, ["web"], worktree=str(folder), preferred=PORT)
+    held = await ports.reserve(project, 2, purpose=CANARY)
+    return Known(project, ids, cursors, str(held.reservation))
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # they are large on purpose

@@ -90,6 +90,7 @@ async def test_every_tool_says_what_it_does_to_the_world(settings: Settings) -> 
         *("get_entity", "query_entities", "get_entity_history"),
         *("semantic_search", "find_symbol", "find_related_code", "read_code"),
         *("get_index_status", "list_repositories"),
+        *("list_ports", "get_port", "find_available_port", "list_port_ranges"),
     }
     destructive = {name for name, hint in hints.items() if hint and hint.destructive_hint}
     assert destructive == {"delete_entity", "remove_repository"}

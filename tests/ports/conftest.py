@@ -38,10 +38,12 @@ def listen() -> Iterator[Listen]:
             family: int = socket.AF_INET,
             kind: int = socket.SOCK_STREAM,
             address: str = "127.0.0.1",
+            reuse: bool = False,
         ) -> socket.socket:
             one = stack.enter_context(socket.socket(family, kind))
             if family == socket.AF_INET6:
                 one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
             one.bind((address, port))
             if kind == socket.SOCK_STREAM:
                 one.listen()

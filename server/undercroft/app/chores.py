@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -41,8 +41,17 @@ class Chores:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def tidy(database: Database, after: float = TIDY_AFTER, every: float = TIDY_EVERY) -> None:
-    """Remove the keys that no client will retry any more, again and again."""
+Forget = Callable[[], Awaitable[int]]
+"""Removes what a room needs no longer; how many rows."""
+
+
+async def tidy(
+    database: Database,
+    *rooms: Forget,
+    after: float = TIDY_AFTER,
+    every: float = TIDY_EVERY,
+) -> None:
+    """Remove what no client will retry and what rooms forget, again and again."""
     await asyncio.sleep(after)
     # Loaded now: a start that is over soon needs none of it.
     from undercroft.db.idempotency import SQL  # noqa: PLC0415
@@ -50,7 +59,8 @@ async def tidy(database: Database, after: float = TIDY_AFTER, every: float = TID
     while True:
         try:
             removed = await database.execute(SQL.purge_keys)
-            log.debug("tidied", database=database.name, keys=removed)
+            forgotten = [await forget() for forget in rooms]
+            log.debug("tidied", database=database.name, keys=removed, rooms=forgotten)
         except UndercroftError as error:
             log.warning("tidying_failed", database=database.name, error=error.code)
         await asyncio.sleep(every)

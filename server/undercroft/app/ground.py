@@ -21,6 +21,7 @@ from undercroft.db.pools import Pools
 from undercroft.db.schemas import Schemas
 from undercroft.errors import UndercroftError
 from undercroft.ports.machine import Machine, this_machine
+from undercroft.ports.service import Ports
 from undercroft.projects.directory import ProjectFinder
 from undercroft.projects.provision import Provisioner
 from undercroft.projects.service import Projects
@@ -87,8 +88,9 @@ async def lay(settings: Settings) -> Ground:
         chores.begin(tidy(database))
         return database
 
+    machine = await asyncio.to_thread(this_machine, settings.home, settings.machine)
     chores.begin(_settle(provisioner))
-    chores.begin(tidy(registry))
+    chores.begin(tidy(registry, Ports(registry, machine).forget))
     finder = ProjectFinder(registry, open_project, settings.project)
     return Ground(
         source=source,
@@ -99,7 +101,7 @@ async def lay(settings: Settings) -> Ground:
         finder=finder,
         chores=chores,
         models=Models.of(settings, Projects(registry, provisioner).settings_of),
-        machine=await asyncio.to_thread(this_machine, settings.home, settings.machine),
+        machine=machine,
     )
 
 

@@ -28,6 +28,8 @@ COMMANDS = (
     "serve",
     "search",
     "index",
+    "port",
+    "ports",
     "call",
     "tools",
     "project",
@@ -36,7 +38,7 @@ COMMANDS = (
     "doctor",
     "demo",
 )
-_MODULES = {"call": "tools", "tools": "tools", "index": "search"}
+_MODULES = {"call": "tools", "tools": "tools", "index": "search", "ports": "port"}
 
 
 def run(arguments: list[str]) -> int:

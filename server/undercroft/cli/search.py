@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -128,33 +127,15 @@ async def _index(codebase: Codebase, folder: Path, *, shown: bool) -> Repository
 @asynccontextmanager
 async def _codebase(app: App, root: Path) -> AsyncIterator[Codebase]:
     """The codebase of the project that the folder belongs to; made on first use."""
+    from undercroft.cli.folder import project_of  # noqa: PLC0415
     from undercroft.codebase.service import Codebase  # noqa: PLC0415
 
-    try:
-        opened = await app.open("", root)
-    except InvalidInput:
-        if app.settings.project or await (await app.projects("cli")).has_root(str(root)):
-            raise
-        opened = await app.open(await _made(app, root))
+    opened = await app.open(await project_of(app, root))
     codebase = Codebase(opened.database.acting_as("cli"), models=app.started.models)
     try:
         yield codebase
     finally:
         await codebase.close()
-
-
-async def _made(app: App, root: Path) -> str:
-    """A project for the folder, under a free name like its own."""
-    projects = await app.projects("cli")
-    wanted = re.sub(r"[^a-z0-9]+", "_", root.name.lower()).strip("_")[:40] or "code"
-    taken = {item.name for state in ("", "archived") for item in await projects.every(state)}
-    name = next(
-        name
-        for number in range(1, 10_000)
-        if (name := wanted if number == 1 else f"{wanted}_{number}") not in taken
-    )
-    await projects.create(name, f"Code of {root.name}", str(root))
-    return name
 
 
 def _show(found: Found) -> None:

@@ -72,6 +72,7 @@ Finding: query_entities filters with `where`, e.g. \
 {"status":"pending","due_date":{"lt":"2026-12-01T00:00:00Z"}}, sorts and pages: pass next_cursor \
 back unchanged. Name `fields` to save tokens.
 Nothing is lost: delete is soft, get_entity_history shows who changed what, undo goes back.
+Ports: before you start a server, allocate_port for its service (each worktree has its own).
 Retries: give writes an `idempotency_key`; after `outcome_unknown` or a lost answer send the same \
 call with the same key: it happens once.
 Errors have code, message, hint and retryable. Follow the hint.\

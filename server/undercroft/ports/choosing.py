@@ -154,15 +154,7 @@ class Choosing:
 
         """
         for _ in range(TRIES):
-            found: list[int] = await self._db.fetch_value(
-                SQL.find_ports,
-                self._machine.id,
-                search.range_name,
-                search.count,
-                search.contiguous,
-                search.asker,
-                sorted(busy),
-            )
+            found = await self._found(search, busy)
             taken = {port for port in found if not is_free(port)}
             if not taken:
                 return found
@@ -173,6 +165,23 @@ class Choosing:
             f"Other programs have too many ports of the range {search.range_name}.",
             hint="Name another range; list_port_ranges shows them.",
         )
+
+    async def _found(self, search: Search, busy: set[int]) -> list[int]:
+        arguments = (
+            self._machine.id,
+            search.range_name,
+            search.count,
+            search.contiguous,
+            search.asker,
+            sorted(busy),
+        )
+        try:
+            return list(await self._db.fetch_value(SQL.find_ports, *arguments))
+        except LimitReached:
+            # What was held until a time that has passed is free, once somebody takes it back.
+            if not await self._db.fetch_value(SQL.cleanup_reservations):
+                raise
+        return list(await self._db.fetch_value(SQL.find_ports, *arguments))
 
     async def _first_guess(self, range_name: str, asker: str) -> int:
         """Where the search would begin, so that mostly one statement is enough.

@@ -18,6 +18,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
+log = structlog.get_logger("undercroft.ports")
+
 _SYSTEM_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 _LINUX_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _OWN_ID = "machine-id"
@@ -76,15 +80,19 @@ def _asked(command: list[str], pattern: str) -> str:
 def _own_id(home: Path) -> str:
     """An identity that the first process to ask has written down for all."""
     path = home / _OWN_ID
-    home.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{_OWN_ID}.{os.getpid()}")
-    aside.write_text(secrets.token_hex(16), "ascii")
+    identity = secrets.token_hex(16)
+    aside = path.with_name(f".{_OWN_ID}.{identity}")
     try:
+        home.mkdir(parents=True, exist_ok=True)
+        aside.write_text(identity, "ascii")
         with suppress(FileExistsError):
             os.link(aside, path)
-    finally:
         aside.unlink()
-    return path.read_text("ascii").strip()
+        return path.read_text("ascii").strip()
+    except OSError as error:
+        # As in a container whose disk is read-only, before an external PostgreSQL.
+        log.warning("no_machine_id", error=error.strerror, hint="UNDERCROFT_MACHINE names it")
+        return socket.gethostname()
 
 
 def _ephemeral() -> tuple[int, int]:

@@ -14,6 +14,8 @@ _PATH = re.compile(r"/[!-~]{0,1000}")
 _MAX_WORKTREE = 4096
 _MAX_TEXT = 1_000
 
+DEFAULT = "default"
+"""The range that ports are given from where none is named."""
 MOST = 100
 """Services of one call, and ports of one reservation."""
 MAX_TTL = 7 * 24 * 3600.0
@@ -45,6 +47,12 @@ def variable_of(service: str) -> str:
     """The environment variable of a service: web-api → WEB_API_PORT."""
     name = re.sub(r"[^A-Za-z0-9]", "_", service).upper()
     return f"{'_' if name[0].isdigit() else ''}{name}_PORT"
+
+
+def check_port(port: int) -> None:
+    """Refuse a number that no port can have."""
+    if not 1 <= port <= LAST:
+        raise InvalidInput(f"A port is a number from 1 to {LAST}.")
 
 
 def check_worktree(worktree: str) -> None:

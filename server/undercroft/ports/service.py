@@ -26,8 +26,10 @@ from undercroft.ports.models import (
     Sighting,
 )
 from undercroft.ports.names import (
+    DEFAULT,
     check_count,
     check_path,
+    check_port,
     check_range,
     check_text,
     check_ttl,
@@ -63,7 +65,7 @@ class Ports:
         services: Sequence[str],
         *,
         worktree: str = "",
-        range_name: str = "default",
+        range_name: str = DEFAULT,
         preferred: int | None = None,
         contiguous: bool = False,
     ) -> Allocation:
@@ -82,6 +84,8 @@ class Ports:
         check_worktree(worktree)
         if preferred is not None and (len(wanted) > 1 or contiguous):
             raise InvalidInput("A preferred port is for one service alone.")
+        if preferred is not None:
+            check_port(preferred)
         if len(wanted) == 1:
             port = await self._choosing.one(project, wanted[0], worktree, range_name, preferred)
             given = {wanted[0]: port}
@@ -99,7 +103,7 @@ class Ports:
         return {variable_of(row["service"]): str(row["port"]) for row in rows}
 
     async def find(
-        self, count: int = 1, range_name: str = "default", *, contiguous: bool = False
+        self, count: int = 1, range_name: str = DEFAULT, *, contiguous: bool = False
     ) -> list[int]:
         """Ports that are free now; nothing is promised."""
         check_count(count)
@@ -113,7 +117,7 @@ class Ports:
         count: int = 1,
         ttl: float = 3600.0,
         *,
-        range_name: str = "default",
+        range_name: str = DEFAULT,
         contiguous: bool = False,
         purpose: str = "",
     ) -> Reservation:
@@ -166,6 +170,7 @@ class Ports:
         if bool(services) == bool(port):
             raise InvalidInput("Name services or a port, not both.")
         if port:
+            check_port(port)
             known = await self._db.fetch_value(SQL.release_port, self._machine.id, project, port)
             freed = [port] if known else []
         else:
@@ -246,6 +251,10 @@ class Ports:
         What something still listens on is kept, and told.
         """
         return await reclaim(self._db, self._machine.id, dry_run=dry_run)
+
+    async def forget(self) -> int:
+        """Forget what was seen more than a month ago; how many times."""
+        return await self._db.execute(SQL.purge_sightings)
 
     async def ranges(self) -> list[Range]:
         """Every range, by its first port."""

@@ -17,12 +17,12 @@ from undercroft.ports.models import (
     Released,
     Reservation,
 )
+from undercroft.ports.names import DEFAULT
 from undercroft.ports.service import Ports
 
 tools = Toolset("ports", scope="machine")
 
 Names = list[str]
-Number = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1, le=100)]
 Seconds = Annotated[float, Field(ge=1, le=604_800)]
 
@@ -32,12 +32,12 @@ async def allocate_port(  # noqa: PLR0913, PLR0917 - who asks, and for what
     ports: Ports,
     caller: Caller,
     service: str | Names,
-    range: str = "default",  # noqa: A002 - what it is called everywhere
-    preferred: Number = 0,
+    range: str = "",  # noqa: A002 - what it is called everywhere
+    preferred: int = 0,
     worktree: str = "",
     contiguous: bool = False,
 ) -> Allocation:
-    """Get a service's port on this machine (or several's): free, and the same each time.
+    """Get ports of services on this machine: free, and the same each time.
 
     worktree: its folder (default: the working one).
     """
@@ -45,7 +45,7 @@ async def allocate_port(  # noqa: PLR0913, PLR0917 - who asks, and for what
         caller.project,
         [service] if isinstance(service, str) else service,
         worktree=_worktree(caller, worktree),
-        range_name=range,
+        range_name=range or DEFAULT,
         preferred=preferred or None,
         contiguous=contiguous,
     )
@@ -56,10 +56,10 @@ async def release_port(
     ports: Ports,
     caller: Caller,
     service: Names = [],  # noqa: B006 - never changed
-    port: Number = 0,
+    port: int = 0,
     worktree: str = "",
 ) -> Released:
-    """Give ports back, by services or by number."""
+    """Give ports back."""
     return Released(
         released=await ports.release(
             caller.project, service, worktree=_worktree(caller, worktree), port=port
@@ -96,7 +96,7 @@ async def reserve_ports(  # noqa: PLR0913, PLR0917 - what is held, and for whom
     caller: Caller,
     count: Count = 1,
     ttl: Seconds = 3600,
-    range: str = "default",  # noqa: A002 - what it is called everywhere
+    range: str = "",  # noqa: A002 - what it is called everywhere
     contiguous: bool = False,
     purpose: str = "",
     renew: str = "",
@@ -108,7 +108,12 @@ async def reserve_ports(  # noqa: PLR0913, PLR0917 - what is held, and for whom
     if renew:
         return await ports.renew(caller.project, renew, ttl)
     return await ports.reserve(
-        caller.project, count, ttl, range_name=range, contiguous=contiguous, purpose=purpose
+        caller.project,
+        count,
+        ttl,
+        range_name=range or DEFAULT,
+        contiguous=contiguous,
+        purpose=purpose,
     )
 
 
@@ -128,11 +133,11 @@ async def get_port(ports: Ports, port: Annotated[int, Field(ge=1, le=65535)]) ->
 async def find_available_port(
     ports: Ports,
     count: Count = 1,
-    range: str = "default",  # noqa: A002 - what it is called everywhere
+    range: str = "",  # noqa: A002 - what it is called everywhere
     contiguous: bool = False,
 ) -> list[int]:
     """See which ports are free now. Nothing is promised: allocate_port gives one."""
-    return await ports.find(count, range, contiguous=contiguous)
+    return await ports.find(count, range or DEFAULT, contiguous=contiguous)
 
 
 @tools.write(toolset="ports_admin", scope="registry", idempotent=True)
@@ -152,7 +157,7 @@ async def list_port_ranges(ports: Ports) -> list[Range]:
 
 @tools.write(toolset="ports_admin", scope="registry", idempotent=True)
 async def define_port_range(
-    ports: Ports, name: str, first_port: Number, last_port: Number, description: str = ""
+    ports: Ports, name: str, first_port: int, last_port: int, description: str = ""
 ) -> Range:
     """Make a range that allocate_port can name."""
     return await ports.define_range(name, first_port, last_port, description)

@@ -1,0 +1,42 @@
+"""The project of a folder, which a command makes on first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from undercroft.errors import InvalidInput
+from undercroft.projects.service import name_from
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from undercroft.app import App
+
+
+async def project_of(app: App, root: Path) -> str:
+    """The name of the project that the folder belongs to.
+
+    Raises:
+        InvalidInput: Several projects have it as their root.
+
+    """
+    try:
+        return await app.named("", root)
+    except InvalidInput:
+        if app.settings.project or await (await app.projects("cli")).has_root(str(root)):
+            raise
+        return await _made(app, root)
+
+
+async def _made(app: App, root: Path) -> str:
+    """A project for the folder, under a free name like its own."""
+    projects = await app.projects("cli")
+    wanted = name_from(root.name)[:40]
+    taken = {item.name for state in ("", "archived") for item in await projects.every(state)}
+    name = next(
+        name
+        for number in range(1, 10_000)
+        if (name := wanted if number == 1 else f"{wanted}_{number}") not in taken
+    )
+    await projects.create(name, f"Code of {root.name}", str(root))
+    return name

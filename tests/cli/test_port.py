@@ -1,0 +1,59 @@
+"""`undercroft port` and `undercroft ports`, as a script and a person use them."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from .test_tools import Run, cli
+
+__all__ = ["cli"]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The folder that the commands run in is a checkout."""
+    (tmp_path / ".git").mkdir()
+    return tmp_path
+
+
+def test_a_script_gets_a_number_and_the_same_one_again(cli: Run, checkout: Path) -> None:
+    first = cli("port", "web")
+    assert first.returncode == 0, first.stderr
+    port = int(first.stdout)
+    assert 20_000 <= port < 30_000
+    several = cli("port", "web", "db", "--env")
+    assert several.stdout.splitlines()[0] == f"WEB_PORT={port}"
+    assert several.stdout.splitlines()[1].startswith("DB_PORT=2")
+    assert json.loads(cli("port", "web", "--json").stdout)["ports"] == {"web": port}
+    assert cli("port", "web", "db", "--release").returncode == 0
+    gone = cli("port", "web", "--release")
+    assert (gone.returncode, "no such port" in gone.stderr) == (3, True)
+
+
+def test_a_person_sees_what_is_alive(cli: Run, checkout: Path) -> None:
+    assert "No port is anybody's" in cli("ports").stdout
+    port = int(cli("port", "web", "--preferred", "15700").stdout)
+    assert port == 15_700
+    with socket.create_server(("127.0.0.1", port)):
+        [seen] = json.loads(cli("ports", "--json").stdout)["ports"]
+        shown = cli("ports").stdout
+    assert (seen["port"], seen["state"], seen["service"]) == (port, "listening", "web")
+    assert seen["worktree"] == str(checkout)
+    assert "15700" in shown
+    assert "listening" in shown
+    told = cli("ports", "--reclaim").stdout
+    assert "taken back" not in told
+    assert "15700" in told
+
+
+def test_what_cannot_be_is_said_with_its_exit_status(cli: Run, checkout: Path) -> None:
+    bad = cli("port", "no such name")
+    assert bad.returncode == 2
+    assert "1 to 64 characters" in bad.stderr
+    unknown = cli("port", "web", "--range", "nowhere")
+    assert unknown.returncode == 3
+    assert "list_port_ranges" in unknown.stderr
