@@ -100,6 +100,69 @@ STEPS: Sequence[Step] = [
         lambda a: "records of this: x" in a["messages"][0]["content"]["text"],
     ),
 ]
+PORTS: Sequence[Step] = [
+    (
+        "tools/call define_port_range",
+        call("define_port_range", "name=small", "first_port=15800", "last_port=15819"),
+        lambda a: body(a)["last_port"] == 15819,  # noqa: PLR2004 - as it was asked for
+    ),
+    (
+        "tools/call list_port_ranges",
+        call("list_port_ranges"),
+        lambda a: {one["name"] for one in body(a)["result"]} == {"default", "small"},
+    ),
+    (
+        "tools/call find_available_port",
+        call("find_available_port", "range=small", "count=2"),
+        lambda a: len(body(a)["result"]) == 2,  # noqa: PLR2004 - as it was asked for
+    ),
+    (
+        "tools/call allocate_port",
+        call("allocate_port", "project=inspected", 'service=["web","db"]'),
+        lambda a: set(body(a)["ports"]) == {"web", "db"},
+    ),
+    (
+        "tools/call allocate_port by number",
+        call("allocate_port", "project=inspected", "service=api", "preferred=15830"),
+        lambda a: body(a)["env"] == {"API_PORT": "15830"},
+    ),
+    (
+        "tools/call reserve_ports",
+        call("reserve_ports", "project=inspected", "count=3", "contiguous=true", "ttl=60"),
+        lambda a: body(a)["ports"][2] - body(a)["ports"][0] == 2,  # noqa: PLR2004 - a block
+    ),
+    (
+        "tools/call release_reservation",
+        call("release_reservation", "project=inspected", "reservation=none"),
+        lambda a: a["isError"] and body(a)["code"] == "not_found",
+    ),
+    (
+        "tools/call get_port",
+        call("get_port", "port=15830"),
+        lambda a: body(a)["port"]["service"] == "api",
+    ),
+    (
+        "tools/call check_ports",
+        call("check_ports", "project=inspected", 'service=["api"]'),
+        lambda a: body(a)["result"][0]["state"] == "silent",
+    ),
+    (
+        "tools/call list_ports",
+        call("list_ports", "project=inspected"),
+        lambda a: len(body(a)["items"]) == 6,  # noqa: PLR2004 - three services, three held
+    ),
+    (
+        "tools/call release_port",
+        call("release_port", "project=inspected", "port=15830"),
+        lambda a: body(a)["released"] == [15830],
+    ),
+    (
+        "tools/call reclaim_ports",
+        call("reclaim_ports", "dry_run=true"),
+        lambda a: body(a)["kept"] == [],
+    ),
+]
+"""The ports room, every tool of it; over stdio alone, since the road is the same."""
 CODE = """def renew(lease, epoch):
     if lease.epoch != epoch:
         raise StaleLease(lease)
@@ -114,7 +177,8 @@ async def checks(bench: Bench) -> AsyncIterator[Check]:
     bench.code.mkdir(exist_ok=True)
     (bench.code / "lease.py").write_text(CODE)
     settings = [word for item in bench.server_settings.items() for word in ("-e", "=".join(item))]
-    async for check in _over(bench, environment, "stdio", [*settings, *SERVER]):
+    local = [*settings, "-e", "UNDERCROFT_TOOLSETS=all", *SERVER]
+    async for check in _over(bench, environment, "stdio", local, [*STEPS, *PORTS]):
         yield check
     for transport, path in (("http", "/mcp"), ("sse", "/sse")):
         async with listening(bench, transport) as address:
@@ -124,9 +188,13 @@ async def checks(bench: Bench) -> AsyncIterator[Check]:
 
 
 async def _over(
-    bench: Bench, environment: dict[str, str], transport: str, target: Sequence[str]
+    bench: Bench,
+    environment: dict[str, str],
+    transport: str,
+    target: Sequence[str],
+    steps: Sequence[Step] = STEPS,
 ) -> AsyncIterator[Check]:
-    for name, flags, is_right in STEPS[: QUICK if bench.quick else None]:
+    for name, flags, is_right in steps[: QUICK if bench.quick else None]:
         command = ["mcp-inspector", "--cli", *target, *flags]
         _, out, err = await output_of(command, environment, bench.folder)
         try:
