@@ -105,13 +105,14 @@ async def test_ports_without_a_reason_are_reclaimed_but_not_from_under_a_listene
     kept = (await ports.allocate(project, ["web"], worktree=str(tree))).ports["web"]
     lost = (await ports.allocate(project, ["web"], worktree=str(gone))).ports["web"]
     busy = (await ports.allocate(project, ["api"], worktree=str(gone))).ports["api"]
+    named = (await ports.allocate(project, ["web"], worktree="fix-login")).ports["web"]
     away = (await ports.allocate(other, ["web"])).ports["web"]
     held = (await ports.reserve(project, 1)).ports[0]
     await sql.execute("UPDATE port_reservations SET expires_at = now() - interval '1 second'")
     await projects.archive(other)
     listen(busy)
     trial = await ports.reclaim(dry_run=True)
-    assert await sql.fetchval("SELECT count(*) FROM port_allocations") == 5
+    assert await sql.fetchval("SELECT count(*) FROM port_allocations") == 6
     done = await ports.reclaim()
     assert done == trial
     assert {one.port: one.reason for one in done.freed} == {
@@ -121,4 +122,4 @@ async def test_ports_without_a_reason_are_reclaimed_but_not_from_under_a_listene
     }
     assert [one.port for one in done.kept] == [busy]
     left = await sql.fetch("SELECT port FROM port_allocations ORDER BY port")
-    assert [row["port"] for row in left] == sorted([kept, busy])
+    assert [row["port"] for row in left] == sorted([kept, busy, named])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mcp import MCPError
 
+from undercroft.demo.running import show_ports
+
 if TYPE_CHECKING:
     from mcp import Client
 
@@ -57,6 +59,7 @@ async def _play(play: Play, project: str, started: float) -> BrokenPromise | Non
         await play.find_code()
         await play.keep_records()
         await play.change_and_go_back()
+        await show_ports(play)
     except BrokenPromise as broken:
         return broken
     return None

@@ -34,8 +34,9 @@ async def reclaim(registry: Database, host: str, *, dry_run: bool) -> Reclaimed:
 
 async def _lost(registry: Database, host: str) -> Sequence[Freed]:
     rows = await registry.fetch(SQL.list_reclaimable, host)
-    folders = {row["worktree"] for row in rows if row["worktree"]}
-    gone = await asyncio.to_thread(lambda: {one for one in folders if not Path(one).is_dir()})
+    # A worktree may be called anything; only a path can be seen to be gone.
+    folders = {path for row in rows if (path := Path(row["worktree"] or "")).is_absolute()}
+    gone = await asyncio.to_thread(lambda: {str(one) for one in folders if not one.is_dir()})
     return [
         Freed(
             port=row["port"],

@@ -1,0 +1,34 @@
+"""What the demonstration starts: a server on a port of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from undercroft.demo.script import Play
+
+
+async def show_ports(play: Play) -> None:
+    """Two worktrees want to run the same service at once."""
+    play.transcript.step("Ports: two worktrees run the same service, and never collide")
+    here = await play.call("allocate_port", service=["web", "db"], worktree="main")
+    there = await play.call("allocate_port", service="web", worktree="fix-login")
+    again = await play.call("allocate_port", service="web", worktree="main")
+    port = here["ports"]["web"]
+    play.promise(
+        len({port, here["ports"]["db"], there["ports"]["web"]}) == 3  # noqa: PLR2004 - each its own
+        and again["ports"]["web"] == port,
+        f"each has its own, and main has {port} again",
+    )
+    async with await asyncio.start_server(_hang_up, "127.0.0.1", port):
+        seen = await play.call("check_ports", service=["web"])
+    alive = {one["worktree"]: one["state"] for one in seen["result"]}
+    play.promise(
+        alive == {"main": "listening", "fix-login": "silent"},
+        "what listens is seen, with its process",
+    )
+
+
+async def _hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
