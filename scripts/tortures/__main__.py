@@ -30,6 +30,7 @@ SCENARIOS = (
     "indexing",
     "hostile_trees",
     "secrets",
+    "ports",
 )
 
 FAULT_PATIENCE = 300.0
