@@ -38,8 +38,10 @@ class Deed:
     ttl: float = 0.0
     until: float = 0.0
     """When a reservation is over, as it was told."""
+    project: str = ""
+    """Whose a reservation is."""
     takes: tuple[str, int] | None = None
-    """A reservation and one of its ports, which the asker wants for itself."""
+    """A project, and a port that it has reserved, which the asker wants for itself."""
 
     @property
     def done(self) -> bool:

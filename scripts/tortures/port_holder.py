@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,8 @@ EXPECTED = {
 }
 TOLD = 50
 """Answers after which the number is told."""
+BEAT = 0.5
+"""Seconds between two clearings."""
 REST = 0.02
 """Seconds after a refusal."""
 
@@ -82,6 +85,7 @@ class Holder:
     stable: list[Slot]
     held: list[Held] = field(default_factory=list)
     done: int = 0
+    beat: int = 0
 
     async def step(self) -> None:
         """Do one thing."""
@@ -90,10 +94,20 @@ class Holder:
             await self._hold()
         elif roll < 0.08:  # noqa: PLR2004 - a mixture
             await self._ask(self.dice.choice(self.stable))
-        elif roll < 0.083:  # noqa: PLR2004 - a mixture
-            await self._quietly(self.ports.reclaim())
         else:
             await self._use(self.dice.choice(self.slots))
+        await self._tidy()
+
+    async def _tidy(self) -> None:
+        """Reclaim now and then, all processes at the same moment, as their chores may."""
+        if (beat := int(time.time() / BEAT)) == self.beat:
+            return
+        self.beat = beat
+        try:
+            await self.ports.reclaim()
+        except UndercroftError as error:
+            if error.code not in AGAIN:
+                say(error=error.code, message=f"reclaim: {error.message}")
 
     async def _use(self, slot: Slot) -> None:
         if not slot.ports or self.dice.random() < 0.1:  # noqa: PLR2004 - a mixture
@@ -118,7 +132,7 @@ class Holder:
         )
         facts: dict[str, Any] = {"wanted": len(slot.services), "contiguous": slot.contiguous}
         if takes:
-            facts["takes"] = (takes[0].id, takes[1])
+            facts["takes"] = (takes[0].project, takes[1])
         answer = await self._deed("allocate", slot.who, asked, **facts)
         if isinstance(answer, Allocation):
             slot.ports = [*answer.ports.values()]
@@ -155,7 +169,7 @@ class Holder:
             contiguous=contiguous,
             purpose=f"{wanted if whole else 'any'}",
         )
-        facts = {"wanted": wanted, "contiguous": contiguous, "ttl": ttl}
+        facts = {"wanted": wanted, "contiguous": contiguous, "ttl": ttl, "project": project}
         answer = await self._deed("reserve", "", reserved, **facts)
         if isinstance(answer, Reservation):
             ports = [*answer.ports]
@@ -182,13 +196,6 @@ class Holder:
         self.done += do in ("allocate", "release")
         if self.done % TOLD == 0:
             say(done=self.done)
-
-    async def _quietly(self, work: Awaitable[Any]) -> None:
-        try:
-            await work
-        except UndercroftError as error:
-            if error.code not in AGAIN:
-                say(error=error.code, message=f"reclaim: {error.message}")
 
 
 def _told(answer: Any) -> dict[str, Any]:

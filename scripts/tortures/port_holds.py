@@ -17,6 +17,9 @@ from tortures.port_strangers import Stay
 
 FOREVER = math.inf
 
+Taken = defaultdict[tuple[str, int], list[Deed]]
+"""Project and port → questions for it by number."""
+
 
 @dataclass(kw_only=True)
 class Hold:
@@ -52,7 +55,10 @@ def told(deeds: Sequence[Deed], deaths: Mapping[int, float], shared: str) -> Sto
         if deed.done and deed.do in ("allocate", "reserve"):
             story.torn += _torn(deed)
         by_who[deed.who].append(deed)
-    taken = {deed.takes: deed.began for deed in deeds if deed.takes}
+    taken: Taken = defaultdict(list)
+    for deed in deeds:
+        if deed.takes:
+            taken[deed.takes].append(deed)
     for who, own in by_who.items():
         if shared in who:
             story.holds += _forever(own, story)
@@ -83,7 +89,7 @@ def _forever(own: Iterable[Deed], story: Story) -> Iterator[Hold]:
 
 def _reserved(
     own: Sequence[Deed],
-    taken: Mapping[tuple[str, int], float],
+    taken: Taken,
     deaths: Mapping[int, float],
     story: Story,
 ) -> Iterator[Hold]:
@@ -97,7 +103,9 @@ def _reserved(
         # In doubt, it may have been shortened; else it is as it was told.
         end = deed.until if deed.done and deed.do == "renew" else min(end, deed.began + deed.ttl)
     for port in made.ports:
-        until = min(end, taken.get((made.who, port), FOREVER), deaths.get(made.process, FOREVER))
+        # What a project has reserved is for any of its services that asks for it by number.
+        takers = (one for one in taken[made.project, port] if (one.ended or FOREVER) > made.began)
+        until = min(end, *(one.began for one in takers), deaths.get(made.process, FOREVER))
         yield _hold(made, port, made.began, until)
 
 
