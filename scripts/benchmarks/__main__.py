@@ -13,12 +13,14 @@ from benchmarks import (
     callers,
     creation,
     first_call,
+    full_ranges,
     indexing,
     indexing_growth,
     listing,
     memory,
     over_stdio,
     pages,
+    ports,
     records,
     report,
     search_lines,
@@ -41,6 +43,8 @@ PARTS: Mapping[str, Part] = {
     "start.first_call": first_call.measure,
     "start.create_project": creation.measure,
     "start.memory": memory.measure,
+    "ports.allocate": ports.measure,
+    "ports.find": full_ranges.measure,
     "search-quality": search_quality.measure,
 }
 """Every benchmark; a name before the dot stands for all of its parts."""

@@ -30,6 +30,7 @@ SCENARIOS = (
     "indexing",
     "hostile_trees",
     "secrets",
+    "ports",
 )
 
 FAULT_PATIENCE = 300.0
@@ -102,7 +103,7 @@ def prove_faults(names: Sequence[str]) -> int:
         seen = status == 1 and bool(broken)
         caught += seen
         verdict = "caught" if seen else f"MISSED (exit {status})"
-        sys.stdout.write(f"{name:<10}{fault.meaning:<48}{fault.scenario:<15}{verdict}\n")
+        sys.stdout.write(f"{name:<12}{fault.meaning:<48}{fault.scenario:<15}{verdict}\n")
         sys.stdout.writelines(f"    {line[:110]}\n" for line in broken[:2])
         sys.stdout.flush()
     sys.stdout.write(f"{caught} of {len(wanted)} faults caught\n")

@@ -1,4 +1,4 @@
-"""Servers that index, born in the nursery: started, listened to, killed."""
+"""Processes born in the nursery, mostly servers that index: started, listened to, killed."""
 
 from __future__ import annotations
 
@@ -69,8 +69,11 @@ class Nursery:
     async def start(
         self, project: str, root: Path, *, once: bool = False, **sizes: int
     ) -> Indexing:
-        """A new process."""
-        order = {"project": project, "root": os.fspath(root), "once": once, "sizes": sizes}
+        """A new process that indexes."""
+        return await self.order(project=project, root=os.fspath(root), once=once, sizes=sizes)
+
+    async def order(self, **order: Any) -> Indexing:
+        """A new process that follows the order."""
         birth: asyncio.Future[Indexing] = asyncio.get_running_loop().create_future()
         self._births.append(birth)
         assert self.process.stdin is not None  # noqa: S101 - spawned with pipes
@@ -118,11 +121,11 @@ async def make_projects(scratch: Scratch, *names: str) -> None:
 
 
 @asynccontextmanager
-async def nursery(scratch: Scratch) -> AsyncIterator[Nursery]:
+async def nursery(scratch: Scratch, life: str = "tortures.newborn") -> AsyncIterator[Nursery]:
     """A nursery for the length of the block; nothing that was born there survives it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tortures.nursery", str(scratch.home), scratch.fault),
+        *("-m", "tortures.nursery", str(scratch.home), scratch.fault, life),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -1,8 +1,8 @@
-"""`python -m tortures.nursery HOME FAULT`: forks servers that index, so that a death costs little.
+"""`python -m tortures.nursery HOME FAULT LIFE`: forks processes, so that a death costs little.
 
-Everything is loaded once. Each line of JSON that comes in starts a process. What goes out are
-lines for each start (`{"pid", "began"}`) and each death (`{"pid", "end"}`), and what the processes
-say. FAULT may be "".
+LIFE is the module whose `serve` they follow; everything is loaded once. Each line of JSON that
+comes in starts a process. What goes out are lines for each start (`{"pid", "began"}`) and each
+death (`{"pid", "end"}`), and what the processes say. FAULT may be "".
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import select
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
+from tortures.birth import born, say
 from tortures.planted import FAULTS
 from undercroft.log import configure
 from undercroft.settings import Settings
@@ -36,10 +38,7 @@ def main() -> None:
     if sys.argv[2]:
         FAULTS[sys.argv[2]].in_process()
     # Loaded only now: a fault must be planted before the product is.
-    from tortures.newborn import born, say  # noqa: PLC0415 - see above
-    from undercroft.codebase.indexing.labor import Labor  # noqa: PLC0415 - see above
-
-    Labor()
+    serve = import_module(sys.argv[3]).serve
     settings = Settings(home=Path(sys.argv[1]))
     children: set[int] = set()
     waiting = b""
@@ -53,7 +52,7 @@ def main() -> None:
             break
         *orders, waiting = (waiting + read).split(b"\n")
         for order in orders:
-            pid = born(settings, json.loads(order))
+            pid = born(serve, settings, json.loads(order))
             children.add(pid)
             say(pid=pid, began=True)
     for pid in children:

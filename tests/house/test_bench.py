@@ -80,11 +80,29 @@ def test_indexing_is_measured_beside_copy_and_git(
     assert ["files", "400"] in files["rows"]
 
 
+def test_ports_are_measured_beside_their_insert_and_full_ranges_beside_empty_ones() -> None:
+    done = bench("ports", "--quick", "--json")
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    figures = {one["name"]: one for one in report["figures"]}
+    places = ("scattered", "last", "first")
+    assert list(figures) == [
+        "allocate",
+        *(f"{road}, {place}" for road in ("SQL", "Ports.find") for place in places),
+    ]
+    assert [one["target"] for one in report["figures"]] == [2, *[5] * 6]
+    assert all(one["ours"] > 0 and one["bare"] > 0 for one in report["figures"])
+    [further] = report["tables"]
+    assert len(further["rows"]) == 4
+    assert done.returncode == (0 if report["held"] == 7 else 1)
+
+
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     done = bench("entites")
     assert done.returncode == 1
     assert (
-        "'entites': entities, index, search, search-quality, start, entities.records" in done.stderr
+        "'entites': entities, index, ports, search, search-quality, start, entities.records"
+        in done.stderr
     )
 
 

@@ -44,7 +44,7 @@ def left_behind(folder: str) -> list[str]:
     "scenario",
     [
         *("crashes", "one_record", "projects", "many_projects", "many_servers", "cancellations"),
-        *("indexing", "hostile_trees", "secrets"),
+        *("indexing", "hostile_trees", "secrets", "ports"),
     ],
 )
 def test_a_short_run_holds(scenario: str, tmp_path: Path) -> None:
@@ -68,6 +68,8 @@ def test_migrations_hold_whatever_kills_them() -> None:
         ("lock", "projects"),
         ("link", "hostile_trees"),
         ("mask", "secrets"),
+        ("constraint", "ports"),
+        ("probe", "ports"),
     ],
 )
 def test_a_planted_fault_is_caught(fault: str, scenario: str) -> None:
@@ -150,6 +152,90 @@ def test_a_version_given_to_two_is_noticed(parts: Any) -> None:
 def test_an_order_against_real_time_is_noticed(parts: Any) -> None:
     made = [changes()[0] | {"began": 9, "ended": 10}, *changes()[1:]]
     assert broken_in(parts, rows(), made) == {"against real time"}
+
+
+def asked(do: str, process: int, began: float, *ports: int, **facts: Any) -> dict[str, Any]:
+    """A question that was answered a second later."""
+    who = f"left /tree/{process} single-0"
+    return {"do": do, "process": process, "who": who, "began": began, "ended": began + 1} | {
+        "ports": [*ports],
+        "wanted": len(ports),
+        **facts,
+    }
+
+
+@pytest.fixture
+def wrong(parts: Any) -> Any:
+    """What is wrong with some questions, and with foreign programs on ports from when to when."""
+    deeds, holds = parts("tortures.port_deeds"), parts("tortures.port_holds")
+    strangers = parts("tortures.port_strangers")
+
+    def found(
+        *made: dict[str, Any],
+        deaths: dict[int, float] | None = None,
+        foreign: tuple[tuple[int, float, float], ...] = (),
+    ) -> set[str]:
+        story = holds.told([deeds.Deed(**one) for one in made], deaths or {}, "/stable")
+        stays = [
+            strangers.Stay(port=port, kind="TCP", began=began, ended=ended)
+            for port, began, ended in foreign
+        ]
+        kinds = {
+            "double": [*holds.doubles(story.holds)],
+            "foreign": [*holds.on_strangers(story.holds, stays)],
+            "moved": story.moved,
+            "torn": story.torn,
+            "early": story.early,
+        }
+        return {name for name, faults in kinds.items() if faults}
+
+    return found
+
+
+def test_a_port_that_is_given_on_after_its_release_is_no_double(wrong: Any) -> None:
+    first, second = asked("allocate", 1, 0, 30_500), asked("allocate", 2, 5.5, 30_500)
+    assert wrong(first, asked("release", 1, 5, 30_500), second) == set()
+    assert wrong(first, second, deaths={1: 4}) == set()
+    assert wrong(first, asked("release", 1, 5, ended=None), second) == set()
+
+
+def test_a_port_that_two_have_at_once_is_noticed(wrong: Any) -> None:
+    first, second = asked("allocate", 1, 0, 30_500), asked("allocate", 2, 5.5, 30_500)
+    assert wrong(first, second) == {"double"}
+    assert wrong(first, asked("release", 1, 8, 30_500), second) == {"double"}
+
+
+def test_a_reservation_is_its_projects_until_its_time_and_no_longer(wrong: Any) -> None:
+    held = asked("reserve", 1, 0, 30_500, who="r", project="left", ttl=4, until=4.5)
+    assert wrong(held, asked("allocate", 2, 2, 30_500)) == {"double"}
+    assert wrong(held, asked("allocate", 2, 4, 30_500)) == set()
+    assert wrong(held, asked("allocate", 2, 2, 30_500, takes=("left", 30_500))) == set()
+    longer = asked("renew", 1, 2, who="r", ttl=4, until=6.5)
+    assert wrong(held, longer, asked("allocate", 2, 4, 30_500)) == {"double"}
+    assert wrong(held, asked("renew", 1, 2, who="r", code="not_found")) == {"early"}
+
+
+def test_an_asker_that_is_told_another_port_is_noticed(wrong: Any) -> None:
+    assert wrong(asked("allocate", 1, 0, 1), asked("allocate", 1, 2, 2)) == {"moved"}
+    shared = {"who": "left /stable stable-0"}
+    lasting = [asked("allocate", 1, 0, 1, **shared), asked("allocate", 2, 2, 1, **shared)]
+    assert wrong(*lasting) == set()
+    assert wrong(*lasting, asked("allocate", 3, 4, 2, **shared)) == {"moved"}
+
+
+def test_an_answer_in_part_is_noticed(wrong: Any) -> None:
+    assert wrong(asked("allocate", 1, 0, 1, 2, wanted=3)) == {"torn"}
+    assert wrong(asked("allocate", 1, 0, 1, 3, contiguous=True)) == {"torn"}
+    assert wrong(asked("allocate", 1, 0, 1, 3)) == set()
+
+
+def test_only_a_foreign_program_that_was_there_before_counts(wrong: Any) -> None:
+    given = asked("allocate", 1, 5, 30_500)
+    assert wrong(given, foreign=((30_500, 4, 9),)) == {"foreign"}
+    assert wrong(given, foreign=((30_500, 5.5, 9), (30_500, 4, 5.5), (30_501, 4, 9))) == set()
+    # It may have been given by the question whose answer was lost.
+    lost = asked("allocate", 1, 3, ended=None)
+    assert wrong(lost, given, foreign=((30_500, 4, 9),)) == set()
 
 
 def test_a_run_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
