@@ -32,7 +32,7 @@ STUCK = 0.02
 async def torture(effort: Effort) -> AsyncIterator[Invariant]:
     """Nobody has another's port, nothing is left after its time, who stays keeps his port."""
     target = effort.count(50_000, quick=2_500)
-    seconds = effort.seconds(PATIENCE, quick=60)
+    seconds = effort.seconds(PATIENCE, quick=150)
     async with begun(effort) as (stops, strangers):
         async with strangers.about(STRANGERS):
             await stops.run(10**9 if effort.minutes else target, seconds)
