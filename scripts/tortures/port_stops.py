@@ -68,7 +68,7 @@ class Stops:
         """Stop and kill until enough is done, or too much time has gone."""
         end = time.monotonic() + seconds
         async with self._looking():
-            while self.done < target or not self.happened.keys() >= {*ROUND}:
+            while self.done < target or not all(self.happened[what] for what in ROUND):
                 for what in self.dice.sample(ROUND, len(ROUND)):
                     await asyncio.sleep(self.dice.uniform(0.05, 0.4))
                     self.happened[what] += await self._do(what)
