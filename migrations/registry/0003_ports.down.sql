@@ -2,9 +2,11 @@
 DROP VIEW public.port_range_utilization, public.active_port_allocations;
 DROP FUNCTION public.reserve_ports(text, text, integer, interval, text, boolean, text, integer[], text);
 DROP FUNCTION public.release_port(text, text, integer);
+DROP FUNCTION public.release_ports(text, text, integer[], timestamptz[]);
 DROP FUNCTION public.allocate_ports(text, text, text[], text, text, boolean, integer[], text);
 DROP FUNCTION public.allocate_port(text, text, text, text, text, integer, integer[], text);
 DROP FUNCTION public.take_port(text, integer, text, text, text, text, boolean, text);
+DROP FUNCTION public.search_ports(text, text, integer, boolean, text);
 DROP FUNCTION public.cleanup_expired_reservations();
 DROP FUNCTION public.find_available_port(text, text);
 DROP FUNCTION public.find_available_ports(text, text, integer, boolean, text, integer[]);

@@ -322,6 +322,22 @@ LANGUAGE sql AS $$
     SELECT count(*)::integer FROM freed
 $$;
 
+-- As find_available_ports, and where there are not enough, what was held for too long is taken back.
+-- Only there: it locks blocks of the map that others may wait for.
+CREATE FUNCTION public.search_ports(
+    host text, range text, count integer, contiguous boolean, asker text
+) RETURNS integer[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN public.find_available_ports(host, range, count, contiguous, asker);
+EXCEPTION WHEN SQLSTATE 'UC101' THEN
+    IF public.cleanup_expired_reservations() = 0 THEN
+        RAISE;
+    END IF;
+    RETURN public.find_available_ports(host, range, count, contiguous, asker);
+END;
+$$;
+
 -- Write that a port is this asker's, where it is free; the asker's port, or NULL. `number`: it was
 -- asked for by number, whatever range it lies in and whoever expects another service there.
 CREATE FUNCTION public.take_port(
@@ -380,10 +396,13 @@ BEGIN
         RETURN given;
     END IF;
     INSERT INTO public.port_hosts (id) VALUES (host) ON CONFLICT DO NOTHING;
-    IF EXISTS (SELECT FROM public.port_reservations AS r WHERE r.expires_at <= clock_timestamp()) THEN
-        PERFORM public.cleanup_expired_reservations();
-    END IF;
     IF preferred IS NOT NULL THEN
+        IF EXISTS (SELECT FROM public.port_allocations AS a
+                   JOIN public.port_reservations AS r ON r.id = a.reservation_id
+                   WHERE a.host = host AND a.port = preferred
+                     AND r.expires_at <= clock_timestamp()) THEN
+            PERFORM public.cleanup_expired_reservations();
+        END IF;
         UPDATE public.port_allocations AS a
         SET service = allocate_port.service, worktree = allocate_port.worktree,
             reservation_id = NULL, allocated_by = actor, allocated_at = clock_timestamp()
@@ -406,7 +425,7 @@ BEGIN
         RETURN given;
     END IF;
     FOR try IN 1..100 LOOP
-        choice := (public.find_available_ports(
+        choice := (public.search_ports(
             host, range, 1, false, concat_ws('/', project, worktree, service)))[1];
         given := public.take_port(host, choice, project, worktree, service, range, false, actor);
         IF given IS NOT NULL THEN
@@ -442,15 +461,17 @@ BEGIN
             WHERE NOT EXISTS (SELECT FROM public.port_allocations AS a
                               WHERE a.project = project AND a.worktree = worktree
                                 AND a.service = s AND a.host = host);
-            left_over := public.find_available_ports(
+            left_over := public.search_ports(
                 host, range, coalesce(cardinality(missing), 0), true,
                 concat_ws('/', project, worktree, missing[1]));
         END IF;
         given := '{}';
         BEGIN
             FOREACH service IN ARRAY services LOOP
+                -- Of ports that follow each other the next one, and no other.
                 port := public.allocate_port(
-                    host, project, service, worktree, range, NULL, left_over, actor);
+                    host, project, service, worktree, range, NULL,
+                    CASE WHEN contiguous THEN left_over[1:1] ELSE left_over END, actor);
                 IF port IS NULL THEN
                     RAISE EXCEPTION 'another took one of them' USING ERRCODE = 'UC103';
                 END IF;
@@ -483,10 +504,9 @@ DECLARE
     reservation uuid;
 BEGIN
     INSERT INTO public.port_hosts (id) VALUES (host) ON CONFLICT DO NOTHING;
-    PERFORM public.cleanup_expired_reservations();
     PERFORM FROM public.port_hosts AS h WHERE h.id = host FOR NO KEY UPDATE;
     FOR try IN 1..100 LOOP
-        chosen := coalesce(candidates, public.find_available_ports(
+        chosen := coalesce(candidates, public.search_ports(
             host, range, count, contiguous, gen_random_uuid()::text));
         PERFORM FROM public.port_occupancy AS o
         WHERE o.host = host AND o.block IN (SELECT p / 1024 FROM unnest(chosen) AS p)
@@ -508,16 +528,32 @@ BEGIN
 END;
 $$;
 
+-- Give ports back; which were given. `project`: only where they are its own. `since`: only where
+-- they are still the allocations of those moments, and not somebody's who came after.
+CREATE FUNCTION public.release_ports(
+    host text, project text, ports integer[], since timestamptz[] DEFAULT NULL
+) RETURNS SETOF integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    -- As whoever takes one: the blocks before the ports, in one order.
+    PERFORM FROM public.port_occupancy AS o
+    WHERE o.host = host AND o.block IN (SELECT p / 1024 FROM unnest(ports) AS p)
+    ORDER BY o.block FOR UPDATE;
+    RETURN QUERY
+    DELETE FROM public.port_allocations AS a
+    USING unnest(ports, since) AS lost (port, since)
+    WHERE a.host = host AND a.port = lost.port
+      AND (project IS NULL OR a.project = project)
+      AND (lost.since IS NULL OR a.allocated_at = lost.since)
+    RETURNING a.port;
+END;
+$$;
+
 -- Give one port back; whether it was this project's.
 CREATE FUNCTION public.release_port(host text, project text, port integer) RETURNS boolean
 LANGUAGE sql AS $$
-    WITH gone AS (
-        DELETE FROM public.port_allocations AS a
-        WHERE a.host = release_port.host AND a.port = release_port.port
-          AND a.project = release_port.project
-        RETURNING a.reservation_id
-    )
-    SELECT EXISTS (SELECT FROM gone)
+    SELECT EXISTS (SELECT FROM public.release_ports(host, project, ARRAY[port]))
 $$;
 
 CREATE VIEW public.active_port_allocations AS

@@ -123,3 +123,29 @@ async def test_ports_without_a_reason_are_reclaimed_but_not_from_under_a_listene
     assert [one.port for one in done.kept] == [busy]
     left = await sql.fetch("SELECT port FROM port_allocations ORDER BY port")
     assert [row["port"] for row in left] == sorted([kept, busy, named])
+
+
+async def test_what_was_given_anew_meanwhile_is_not_reclaimed(
+    app: App, project: str, tmp_path: Path, sql: asyncpg.Connection
+) -> None:
+    """Two reclaim at once, and between their look and their release the port gets another asker."""
+    ports, gone = await app.ports("test"), str(tmp_path / "gone")
+    first = (await ports.allocate(project, ["web"], worktree=gone, preferred=15_710)).ports["web"]
+    reclaiming = asyncio.create_task(ports.reclaim())
+    async with sql.transaction():
+        # It is held back at the block of the port, which it has found to be lost.
+        await sql.execute("SELECT FROM port_occupancy WHERE block = $1 FOR UPDATE", first // 1024)
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND wait_event_type = 'Lock' AND query LIKE '%release_ports%'"
+        )
+        async with asyncio.timeout(10):
+            while not await sql.fetchval(waiting):
+                await asyncio.sleep(0.01)
+                await sql.execute("SELECT pg_stat_clear_snapshot()")
+        await sql.execute("DELETE FROM port_allocations WHERE port = $1", first)
+        host = await sql.fetchval("SELECT id FROM port_hosts")
+        again = "SELECT allocate_port($1, $2, 'api', '', 'default', $3)"
+        assert await sql.fetchval(again, host, project, first) == first
+    assert (await reclaiming).freed == []
+    assert [one.service for one in (await ports.page(project)).items] == ["api"]

@@ -67,11 +67,11 @@ RETURNING id;
 -- Let go what is held; the ports go with it.
 DELETE FROM public.port_reservations WHERE id = $1 AND project = $2 RETURNING id;
 
--- release_services --
+-- release_services writes --
 -- Give back the ports of an asker's services.
-DELETE FROM public.port_allocations
-WHERE host = $1 AND project = $2 AND worktree = $3 AND service = ANY ($4::text[])
-RETURNING port;
+SELECT public.release_ports($1, $2, array_agg(port), array_agg(allocated_at)) AS port
+FROM public.port_allocations
+WHERE host = $1 AND project = $2 AND worktree = $3 AND service = ANY ($4::text[]);
 
 -- release_port writes --
 -- Give back one port of a project.
@@ -143,11 +143,15 @@ DELETE FROM public.port_health_checks WHERE checked_at < now() - interval '30 da
 -- list_reclaimable --
 -- Ports of a machine that may have lost their reason: of worktrees, and of projects put away.
 SELECT a.port, a.service, a.project, nullif(a.worktree, '') AS worktree,
-       p.state <> 'ready' AS archived
+       p.state <> 'ready' AS archived, a.allocated_at
 FROM public.port_allocations AS a
 JOIN public.projects AS p ON p.name = a.project
 WHERE a.host = $1 AND a.service IS NOT NULL AND (a.worktree <> '' OR p.state <> 'ready')
 ORDER BY a.port;
+
+-- release_lost writes --
+-- Give back ports that are still whose they were when they were listed.
+SELECT public.release_ports($1, NULL, $2::int[], $3::timestamptz[]) AS port;
 
 -- list_expired --
 -- Ports that are still held by a reservation that is over.

@@ -27,6 +27,7 @@ from undercroft.ports.models import (
 )
 from undercroft.ports.names import (
     DEFAULT,
+    LAST,
     check_count,
     check_path,
     check_port,
@@ -136,6 +137,8 @@ class Ports:
             contiguous=contiguous,
             asker=f"{project}/{purpose}",
         )
+        # By itself: what it locks is let go before anything else is.
+        await self._db.fetch_value(SQL.cleanup_reservations)
         made = await self._choosing.held(project, search, ttl, purpose)
         return await self._reservation(project, made)
 
@@ -236,7 +239,7 @@ class Ports:
         return await self._every(project, services)
 
     async def _every(self, project: str, services: Sequence[str]) -> list[Port]:
-        rows = await self._db.fetch(SQL.list_ports, self._machine.id, project, 0, 1_000)
+        rows = await self._db.fetch(SQL.list_ports, self._machine.id, project, 0, LAST)
         wanted = set(services)
         return [Port.from_row(row) for row in rows if not wanted or row["service"] in wanted]
 
