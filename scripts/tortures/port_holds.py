@@ -32,6 +32,8 @@ class Hold:
     """When the first question was asked that may have got it."""
     start: float
     end: float = FOREVER
+    released: bool = False
+    """Whether he has asked to give it back, be it in the moment in which he was killed."""
 
 
 @dataclass(kw_only=True)
@@ -116,6 +118,7 @@ def _asked(own: Sequence[Deed], deaths: Mapping[int, float], story: Story) -> It
         if deed.do == "release":
             for hold in open_holds:
                 hold.end = min(hold.end, deed.began)
+                hold.released = True
             open_holds = []
             # In doubt it may still be his, as it was.
             asked = asked if deed.in_doubt or deed.code == "unavailable" else None

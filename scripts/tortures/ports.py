@@ -125,7 +125,7 @@ def _was_kept(hold: Hold, deaths: dict[int, float], last: set[int]) -> bool:
     """Whether the port was its holder's until the end: his death gives nothing back."""
     if hold.end == FOREVER:
         return True
-    named = " " in hold.who
+    named = " " in hold.who and not hold.released
     return named and hold.process in last and hold.end == deaths[hold.process]
 
 

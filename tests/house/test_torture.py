@@ -259,3 +259,15 @@ def test_a_run_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
     assert [child for child in children if child.is_running()] == []
     assert left_behind(str(tmp_path)) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_given_back_in_the_moment_of_death_is_not_missed(parts: Any) -> None:
+    holds = parts("tortures.port_holds")
+    own = [asked("allocate", 1, 0, 1), asked("allocate", 1, 1, 2, who="left /trees/1 other")]
+    deeds = parts("tortures.port_deeds")
+    told = [deeds.Deed(**one) for one in (*own, asked("release", 1, 4.2, ended=None))]
+    found = holds.told(told, {1: 4.0}, "/stable").holds
+    assert {hold.port: (hold.end, hold.released) for hold in found} == {
+        1: (4.0, True),
+        2: (4.0, False),
+    }
