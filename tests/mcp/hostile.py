@@ -197,6 +197,20 @@ def ports(reservation: str) -> dict[str, st.SearchStrategy[Any]]:
     }
 
 
+CODE: Mapping[str, st.SearchStrategy[Any]] = {
+    "query": st.sampled_from(["where is a lease renewed?", "renew", "KeepLease", "a b"]),
+    "path": st.sampled_from(["", ".", "pool/lease.go", "lease.go", "..", "notes.txt"]),
+    "paths": st.lists(st.sampled_from(["pool/**", "*.go", "[", "!x", "**"]), max_size=2),
+    "file_types": st.lists(st.sampled_from(["go", "Go", "text", "x"]), max_size=2),
+    "repository": st.sampled_from(["code", "code", "other"]),
+    "repositories": st.lists(st.sampled_from(["code", "code", "other"]), max_size=2),
+    "line": st.integers(-1, 9),
+    "start_line": st.integers(-1, 9),
+    "end_line": st.integers(-1, 9),
+    "wait_seconds": st.sampled_from([0, 5]),
+}
+
+
 class Known:
     """What exists, so that hostile calls get past the first check."""
 
@@ -228,16 +242,7 @@ class Known:
             "patch": RECORDS,
             "records": st.lists(RECORDS, min_size=1, max_size=3),
             "changes": st.one_of(st.lists(fair, min_size=1, max_size=1), st.lists(changes)),
-            "query": st.sampled_from(["where is a lease renewed?", "renew", "KeepLease", "a b"]),
-            "path": st.sampled_from(["", ".", "pool/lease.go", "lease.go", "..", "notes.txt"]),
-            "paths": st.lists(st.sampled_from(["pool/**", "*.go", "[", "!x", "**"]), max_size=2),
-            "file_types": st.lists(st.sampled_from(["go", "Go", "text", "x"]), max_size=2),
-            "repository": st.sampled_from(["code", "code", "other"]),
-            "repositories": st.lists(st.sampled_from(["code", "code", "other"]), max_size=2),
-            "line": st.integers(-1, 9),
-            "start_line": st.integers(-1, 9),
-            "end_line": st.integers(-1, 9),
-            "wait_seconds": st.sampled_from([0, 5]),
+            **CODE,
             **ports(reservation),
             "idempotency_key": st.sampled_from(["", "", "", "a", "b"]),
         }
