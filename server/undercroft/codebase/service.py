@@ -130,9 +130,8 @@ class Codebase:
         """The places that answer a question best, from an index brought up to date first.
 
         Fewer than `limit` come where they have more than `max_tokens` together (at four
-        characters each); `next_cursor` goes on behind them. `folder`: where the asker stands, if
-        no repositories are named; of several worktrees of one repository its own one answers,
-        else the main one.
+        characters each). `folder`: where the asker stands; of several worktrees of one repository
+        its own one answers, else the main one.
 
         Raises:
             InvalidInput: The query is empty, or a filter makes no sense.
