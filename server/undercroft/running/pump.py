@@ -40,6 +40,8 @@ class Pump(threading.Thread):
         self._woken, self._wake = os.pipe()
         self._owed = 0
         self._deadline: float | None = None
+        self.unheard = False
+        """Whether nobody reads the target any more."""
 
     def finish(self) -> None:
         """The child has ended."""
@@ -57,10 +59,12 @@ class Pump(threading.Thread):
             self._done()
 
     def _carry(self) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while (data := self._read()) is not None:
                 self._write(self._veil.feed(data) if data else self._veil.ease())
             self._write(self._veil.close())
+        except OSError:
+            self.unheard = True
 
     def _read(self) -> bytes | None:
         """The next piece; empty if the child says nothing; None at the end."""
