@@ -19,10 +19,10 @@ import pytest
 SECRETS = {"API_KEY": "sk-p/9+Zq?x&y=\"7'é", "TOKEN": "tok_0123456789abcdef"}
 
 MAIN = """
-import json, os, sys
+import json, os, pathlib, sys
 from undercroft.running.child import end_as, run_child
 from undercroft.running.environment import environment
-secrets = json.loads(open(sys.argv[1]).read())
+secrets = json.loads(pathlib.Path(sys.argv[1]).read_text())
 sys.exit(end_as(run_child(sys.argv[2:], environment(os.environ, {}, secrets), secrets)))
 """
 
@@ -99,7 +99,7 @@ def start(command: Any, environ: Mapping[str, str]) -> Iterator[Any]:
         process = subprocess.Popen(
             command(*words, code=code),
             env=environ,
-            preexec_fn=with_defaults,
+            preexec_fn=with_defaults,  # noqa: PLW1509 - no thread runs here
             start_new_session=True,
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | options,
         )
@@ -133,7 +133,7 @@ class Person:
             stdout=theirs,
             stderr=theirs,
             env={**environ, "PS1": "SHELL-READY ", "TERM": "dumb"},
-            preexec_fn=_take_terminal,
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - no thread runs here
         )
         self.said = b""
 

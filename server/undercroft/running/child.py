@@ -187,7 +187,7 @@ class Child:
 
 @dataclass(kw_only=True)
 class TerminalChild(Child):
-    """A child on a terminal of its own, with its warden; `pid` is 0 until it is told, -1 once it ended."""
+    """A child on a terminal of its own, with its warden; `pid` is 0 before it is told, -1 after."""
 
     warden: int
     screen: Screen

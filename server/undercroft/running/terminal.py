@@ -19,7 +19,8 @@ import struct
 import termios
 import threading
 import tty
-from collections.abc import Callable, Set
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,9 +108,9 @@ class Post:
     screen: Screen
     terminal: int
     """The child's."""
-    ours: Set[int]
+    ours: AbstractSet[int]
     """Ends that only the main process may hold: that they close is how the child learns of it."""
-    childs: Set[int]
+    childs: AbstractSet[int]
     """Ends that only the child may hold: that they close is how we learn of its end."""
     reports: int
     orders: int
@@ -160,6 +161,9 @@ def _watch(child: int, screen: Screen, tell: Callable[[int, int], None]) -> None
             if signal.sigwait({signal.SIGCHLD, signal.SIGHUP}) == signal.SIGHUP:
                 # Nobody holds the other end any more: whoever made our terminal raw is dead.
                 screen.restore_anyway()
+                # The kernel tells the leader of a session alone.
+                for number in (signal.SIGHUP, signal.SIGCONT):
+                    os.killpg(child, number)
         elif os.WIFSTOPPED(status):
             tell(STOPPED, os.WSTOPSIG(status))
         else:
