@@ -273,7 +273,7 @@ def _behind_pipes(start: Start, needles: Needles) -> Child:
     pid = forked(life)
     for end in {childs, childs_errors}:
         os.close(end)
-    targets = {ours: 1} if same else {ours: 1, errors: 2}
+    targets = {ours: [1, 2]} if same else {ours: [1], errors: [2]}
     return Child(pid=pid, pumps=_pumps(targets, needles))
 
 
@@ -300,7 +300,7 @@ def _behind_pty(start: Start, needles: Needles) -> TerminalChild:
     warden = forked(life)
     for end in {childs, childs_errors, tell, orders}:
         os.close(end)
-    targets = {os.dup(ours): 1} | ({errors: 2} if errors >= 0 else {})
+    targets = {os.dup(ours): [1]} | ({errors: [2]} if errors >= 0 else {})
     return TerminalChild(
         pid=0,
         pumps=_pumps(targets, needles),
@@ -312,8 +312,5 @@ def _behind_pty(start: Start, needles: Needles) -> TerminalChild:
     )
 
 
-def _pumps(targets: Mapping[int, int], needles: Needles) -> list[Pump]:
-    return [
-        Pump(source, target, Veil(needles), terminal=os.isatty(target), done=_wake())
-        for source, target in targets.items()
-    ]
+def _pumps(targets: Mapping[int, Sequence[int]], needles: Needles) -> list[Pump]:
+    return [Pump(source, ends, Veil(needles), _wake()) for source, ends in targets.items()]

@@ -10,7 +10,7 @@ import select
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from undercroft.running.veil import Veil
 
@@ -32,11 +32,13 @@ class Pump(threading.Thread):
     """
 
     def __init__(
-        self, source: int, target: int, veil: Veil, *, terminal: bool, done: Callable[[], None]
+        self, source: int, targets: Sequence[int], veil: Veil, done: Callable[[], None]
     ) -> None:
+        """`targets` are the ends that lead to the reader; the first is written to."""
         super().__init__(daemon=True)
-        self._source, self._target, self._veil = source, target, veil
-        self._terminal, self._done = terminal, done
+        self._source, self._targets, self._target = source, targets, targets[0]
+        self._veil, self._done = veil, done
+        self._terminal = os.isatty(self._target)
         self._woken, self._wake = os.pipe()
         self._owed = 0
         self._deadline: float | None = None
@@ -53,10 +55,17 @@ class Pump(threading.Thread):
         try:
             self._carry()
         finally:
-            # Only now, since a pty whose last end is closed takes its session with it.
-            for end in (self._source, self._woken):
-                os.close(end)
+            self._let_go()
             self._done()
+
+    def _let_go(self) -> None:
+        """Let the child see that nobody reads, and the reader that nobody writes any more."""
+        os.close(self._source)
+        if not self._terminal:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for end in self._targets:
+                os.dup2(nowhere, end, inheritable=False)
+            os.close(nowhere)
 
     def _carry(self) -> None:
         try:
