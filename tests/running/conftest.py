@@ -77,7 +77,7 @@ def run(command: Any, environ: Mapping[str, str], tmp_path: Path) -> Run:
 
     def run(*words: str, code: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
         given = {"stdin": subprocess.DEVNULL} if "input" not in options else {}
-        return subprocess.run(
+        done: subprocess.CompletedProcess[bytes] = subprocess.run(
             command(*words, code=code),
             env=environ,
             cwd=tmp_path,
@@ -86,6 +86,7 @@ def run(command: Any, environ: Mapping[str, str], tmp_path: Path) -> Run:
             check=False,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | given | options,
         )
+        return done
 
     return run
 
@@ -96,7 +97,7 @@ def start(command: Any, environ: Mapping[str, str]) -> Iterator[Any]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*words: str, code: str = "", **options: Any) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
+        process: subprocess.Popen[bytes] = subprocess.Popen(
             command(*words, code=code),
             env=environ,
             preexec_fn=with_defaults,  # noqa: PLW1509 - no thread runs here
