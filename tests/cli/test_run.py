@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import pty
 import select
@@ -30,9 +31,8 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def stored(cli: Run, checkout: Path) -> Path:
     """A project with two secrets and a port."""
-    for name, value in (("API_KEY", VALUE), ("OTHER", "another-value")):
-        done = cli("secret", "set", name, stdin=value)
-        assert done.returncode == 0, done.stderr
+    done = cli("secret", "import", "-", stdin=f"API_KEY={VALUE}\nOTHER=another-value\n")
+    assert done.returncode == 0, done.stderr
     assert cli("port", "web", "--preferred", "15701").returncode == 0
     return checkout
 
@@ -62,13 +62,11 @@ def test_no_value_is_told_at_the_most_talkative(cli: Run, stored: Path) -> None:
     for value in (VALUE, "another-value"):
         assert value not in said
         for at in range(3):
-            import base64
-
             middle = base64.b64encode(b"x" * at + value.encode()).decode()[4:-4]
             assert middle not in said
 
 
-def test_our_own_keys_stay_with_us(cli: Run, stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_keys_stay_with_us(cli: Run, stored: Path) -> None:
     done = cli("--token", "t", "run", "--", "sh", "-c", "echo $UNDERCROFT_HOME,$UNDERCROFT_TOKEN")
     assert done.stdout.endswith("home,\n")
 
