@@ -106,13 +106,14 @@ def _passing(command: Sequence[str]) -> Sampler:
 
 async def measure_start(effort: Effort) -> AsyncIterator[Finding]:
     """Milliseconds of a whole command."""
-    with scratch_home() as home:
+    # Keys never lie among the data.
+    with scratch_home() as home, scratch_home() as keys:
         folder = home / "shop"
         folder.mkdir()
         environ = os.environ | {
             "UNDERCROFT_HOME": str(home),
             "UNDERCROFT_KEY_PROVIDER": "file",
-            "UNDERCROFT_KEY_FOLDER": str(home.parent / f"{home.name}-keys"),
+            "UNDERCROFT_KEY_FOLDER": str(keys / "own"),
         }
         postgres = EmbeddedPostgres(home)
         await postgres.address()
