@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -71,15 +72,15 @@ def server(
     """Settings that name a running server: the embedded one, shared by all test processes."""
     url = request.config.getoption("--postgres-url")
     if url:
-        yield Settings(database_url=url)
+        yield Settings(database_url=url, key_folder=tmp_path_factory.mktemp("keys"))
         return
     if request.config.getoption("--docker"):
         with container() as dsn:
-            yield Settings(database_url=dsn)
+            yield Settings(database_url=dsn, key_folder=tmp_path_factory.mktemp("keys"))
         return
     base = tmp_path_factory.getbasetemp()
     home = (base.parent if hasattr(request.config, "workerinput") else base) / "home"
-    settings = Settings(home=Path(home))
+    settings = Settings(home=Path(home), key_folder=home.parent / "keys")
     embedded = EmbeddedPostgres(settings.home)
     asyncio.run(hasten(embedded))
     yield settings
@@ -189,3 +190,25 @@ def call(app: App) -> Call:
         return outcome.body
 
     return call
+
+
+@pytest.fixture(scope="session")
+def git() -> Callable[..., None]:
+    """Run git in a folder: `git(folder, "worktree", "add", "../fix")`."""
+
+    def git(folder: Path, *words: str) -> None:
+        named = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
+        subprocess.run(["git", *named, *words], cwd=folder, check=True, capture_output=True)
+
+    return git
+
+
+@pytest.fixture
+def main_and_linked(git: Callable[..., None], tmp_path: Path, project_name: str) -> list[Path]:
+    """A checkout that is named as the project, and a linked worktree beside it."""
+    main, linked = tmp_path / project_name, tmp_path / "fix"
+    main.mkdir()
+    git(main, "init")
+    git(main, "commit", "--allow-empty", "-m", "first")
+    git(main, "worktree", "add", str(linked))
+    return [main, linked]

@@ -17,7 +17,9 @@ BUDGETS = {
     "projects, entities": 2_000,
     "codebase": 800,
     "ports": 420,
-    "projects, entities, codebase, ports": 5_000,
+    "secrets": 480,
+    "ports, secrets": 900,
+    "projects, entities, codebase, ports, secrets": 5_000,
 }
 """Tokens (characters / 4) of the default toolset's tools/list, by rooms."""
 

@@ -66,6 +66,11 @@ _STATES: Mapping[str, tuple[Kind, str, str]] = {
         "reclaim_ports takes back what nobody needs; list_port_ranges shows other ranges.",
     ),
     "UC102": (NotFound, "There is no such range of ports.", "list_port_ranges shows them."),
+    "UC201": (
+        Forbidden,
+        "The log of accesses to secrets is damaged, so no secret is given out.",
+        "`undercroft secret log --verify` tells where; restore it from a backup.",
+    ),
     "22021": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P05": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P02": (InvalidInput, "A value does not have the form of its type.", ""),

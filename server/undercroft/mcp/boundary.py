@@ -146,10 +146,7 @@ class Boundary:
         # Loaded here: a call without a key, and a listing of tools, never need the driver.
         from undercroft.db.idempotency import key_for, once, record, replayed  # noqa: PLC0415
 
-        arguments = call.arguments
-        if call.tool.scope == "machine":
-            # The key is one for all projects there.
-            arguments = {"project": call.project, **arguments}
+        arguments = await self._recorded(call, database)
         key = key_for(call.key, call.tool.name, arguments)
         if call.tool.scope == "project":
             return await once(database, key, lambda bound: self._invoke(call, bound))
@@ -158,6 +155,18 @@ class Boundary:
             first = await self._invoke(call, database)
             await record(database, key, first)
         return first
+
+    async def _recorded(self, call: _Call, database: Database) -> dict[str, Any]:
+        """The arguments as far as a digest of them may be kept."""
+        arguments = dict(call.arguments)
+        if call.tool.scope == "machine":
+            # The key is one for all projects there.
+            arguments["project"] = call.project
+        for name in call.tool.confidential & arguments.keys():
+            # A bare digest of a short value could be tried out; this one has a key.
+            service = self.services[call.tool.service](database)
+            arguments[name] = await service.blind(arguments[name])
+        return arguments
 
     async def _database(self, call: _Call) -> Database:
         if call.tool.scope == "registry":

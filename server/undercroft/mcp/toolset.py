@@ -31,6 +31,14 @@ _INJECTED = (Progress, Caller, Person)
 _ARGUMENTS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
+@dataclass(frozen=True)
+class Confidential:
+    """Marks an argument whose value stands in no record: `Annotated[str, Confidential()]`.
+
+    What has to be kept of it is made by the service's `blind`.
+    """
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tool:
     """One tool, as its function declares it."""
@@ -68,6 +76,15 @@ class Tool:
         """Names of the arguments → their types: the function's own and the boundary's."""
         given = (p for p in self._parameters[1:] if p.annotation not in _INJECTED)
         return {p.name: p.annotation for p in given} | dict.fromkeys(self._shared, str)
+
+    @cached_property
+    def confidential(self) -> frozenset[str]:
+        """Arguments whose values stand in no record."""
+        return frozenset(
+            name
+            for name, kind in self.arguments.items()
+            if any(isinstance(mark, Confidential) for mark in getattr(kind, "__metadata__", ()))
+        )
 
     @cached_property
     def validator(self) -> TypeAdapter[dict[str, Any]]:
