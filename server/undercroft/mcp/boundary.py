@@ -174,7 +174,6 @@ class Boundary:
         elif call.tool.scope == "machine":
             name = call.arguments.pop("project", "")
             call.project = await self.directory.named(name, call.caller.folder)
-            call.caller = replace(call.caller, project=call.project)
             database = await self.directory.registry()
         else:
             name = call.arguments.pop("project", "")
@@ -187,7 +186,7 @@ class Boundary:
     async def _invoke(self, call: _Call, database: Database) -> dict[str, Any]:
         service = self.services[call.tool.service](database)
         for name, kind in call.tool.injected.items():
-            call.arguments[name] = _injection(call.caller, kind)
+            call.arguments[name] = _injection(call, kind)
         return as_object(await call.tool.body(service, **call.arguments))
 
     def _finish(  # noqa: PLR0913, PLR0917 - the parts of one log line
@@ -244,10 +243,10 @@ class Boundary:
         return True
 
 
-def _injection(caller: Caller, kind: type) -> Any:
+def _injection(call: _Call, kind: type) -> Any:
     if kind is Caller:
-        return caller
-    return caller.person if kind is Person else caller.progress
+        return replace(call.caller, project=call.project or "")
+    return call.caller.person if kind is Person else call.caller.progress
 
 
 def _failed(error: UndercroftError, call_id: str, call: _Call | None) -> Outcome:

@@ -27,7 +27,7 @@ class Caller:
     person: Person = field(default_factory=Nobody)
     transport: str = "python"
     project: str = ""
-    """The project that the call means, where its tool works in the registry for one."""
+    """The project that the call means, for a tool that asks for its caller."""
 
 
 class Outcome(NamedTuple):

@@ -18,7 +18,7 @@ from undercroft.person import Person, Question
 from undercroft.secrets.page_forms import Inquiry
 from undercroft.secrets.pages import LIFETIME, Keep, Page, Pages
 
-Asked = Literal["stored", "waiting", "declined", "expired", "closed", "unsupported"]
+Outcome = Literal["stored", "waiting", "declined", "expired", "closed", "unsupported"]
 """What came of asking so far. Closed: by the server's end; unsupported: nobody can be asked."""
 
 PATIENCE = 30.0
@@ -52,7 +52,7 @@ class Asking:
 
     async def ask(
         self, inquiry: Inquiry, keep: Keep, person: Person, *, patience: float | None = None
-    ) -> Asked:
+    ) -> Outcome:
         """Ask for a secret, or go on waiting for the one that is asked for already.
 
         `patience`: other seconds than usual, where a transaction is open meanwhile.
@@ -127,7 +127,7 @@ async def _walk(errand: _Errand, person: Person) -> None:
     await person.finished(page.id)
 
 
-def _so_far(errand: _Errand) -> Asked:
+def _so_far(errand: _Errand) -> Outcome:
     ending = errand.page.ending
     if ending is None:
         return "waiting"
