@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from undercroft.db.database import Database
     from undercroft.mcp.call import OpenProject
     from undercroft.secrets.asking import Asking
+    from undercroft.secrets.models import Rotated
     from undercroft.settings import Settings
 
 TOOLSETS: tuple[Toolset, ...] = (
@@ -148,6 +149,12 @@ class App:
         """The secrets room of a project, for a Python program."""
         database = (await self.open(project)).database.acting_as(actor)
         return Secrets(database, self.started.ring)
+
+    async def rotate_master_key(self) -> Rotated:
+        """Wrap the data keys of all projects with another key-encryption key."""
+        from undercroft.app.master_key import rotate_master_key  # noqa: PLC0415 - the rare case
+
+        return await rotate_master_key(await self.ground())
 
     async def projects(self, actor: str = "python") -> Projects:
         """The projects room, for a Python program."""

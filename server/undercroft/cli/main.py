@@ -30,6 +30,7 @@ COMMANDS = (
     "index",
     "port",
     "ports",
+    "secret",
     "call",
     "tools",
     "project",

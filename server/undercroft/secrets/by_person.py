@@ -66,7 +66,7 @@ class Asked(Making):
         if self._asking is not None:
             outcome = await self._asking.ask(inquiry, keep, person, patience=patience)
         if outcome == "stored":
-            return await own._secret(name)
+            return await own.facts(name)
         if outcome == "waiting":
             return Pending(name=name, hint="A person has the page. Call get_secret in a while.")
         raise _refusal(outcome, name)

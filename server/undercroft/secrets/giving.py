@@ -95,7 +95,7 @@ class Giving(Vault):
             NotFound: There is no such secret.
 
         """
-        secret = await self._secret(name)
+        secret = await self.facts(name)
         if secret.deleted_at is not None:
             return SecretDetails(**vars(secret), masked="")
         row = await self._version(name, None)

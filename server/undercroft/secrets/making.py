@@ -142,7 +142,7 @@ class Making(Vault):
                 "",
             )
             if stored:
-                return await self._secret(name)
+                return await self.facts(name)
         raise Unavailable(f"Others change the secret {name} all the time.")
 
     async def _in_days(self, days: int | None) -> datetime | None:

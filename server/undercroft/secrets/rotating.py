@@ -66,6 +66,11 @@ async def _move(
     return len(done)
 
 
+async def wrappers(database: Database) -> list[str]:
+    """Ids of the key-encryption keys that a project's data keys name."""
+    return [row["wrapped_by"] for row in await database.fetch(SQL.list_wrappers)]
+
+
 async def rewrap(database: Database, ring: KeyRing) -> int:
     """Put a project's data keys under the key-encryption key that wraps now; how many."""
     current = await ring.current()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from undercroft.errors import InvalidInput
+from collections.abc import Mapping
+
+from undercroft.errors import InvalidInput, UndercroftError
 from undercroft.paging import Page, decode_cursor, page_of
 from undercroft.secrets.by_person import Asked
 from undercroft.secrets.data_keys import SQL
 from undercroft.secrets.giving import Giving
 from undercroft.secrets.models import Access, Rotated, Secret, Verdict
-from undercroft.secrets.names import check_name
+from undercroft.secrets.names import check_name, check_value
 from undercroft.secrets.rotating import rotate_data_key
 from undercroft.secrets.vault import log_access, moved_on
 
@@ -24,6 +26,23 @@ class Secrets(Asked, Giving):
         rows = await self._db.fetch(SQL.list_secrets, str(after), deleted, limit + 1)
         found = (Secret.from_row(row) for row in rows)
         return page_of(found, limit=limit, position=lambda one: [one.name])
+
+    async def set_all(self, values: Mapping[str, str]) -> list[Secret]:
+        """Keep several values, all or none.
+
+        Raises:
+            InvalidInput: A name or value is not allowed; the message tells which name.
+
+        """
+        for name, value in values.items():
+            check_name(name)
+            try:
+                check_value(value)
+            except UndercroftError as error:
+                raise type(error)(f"{name}: {error.message}", hint="Nothing was stored.") from None
+        async with self._db.transaction() as transaction:
+            bound = Secrets(transaction, self._ring)
+            return [await bound.set(name, value) for name, value in values.items()]
 
     async def delete(self, name: str, *, expected_version: int = 0) -> None:
         """Put a secret away: it is not used any more, and can be restored.
@@ -58,7 +77,7 @@ class Secrets(Asked, Giving):
             version = await transaction.fetch_value(SQL.restore_secret, name, self._db.actor)
             if version is not None:
                 await log_access(transaction, "restore", [{"name": name, "version": version}])
-        return await self._secret(name)
+        return await self.facts(name)
 
     async def schedule_rotation(self, name: str, every_days: int) -> Secret:
         """Have a secret listed as due so many days after each new value; 0: not any more.
@@ -75,7 +94,7 @@ class Secrets(Asked, Giving):
             await self._db.fetch_value(SQL.schedule_rotation, name, every_days, self._db.actor)
         else:
             await self._db.execute(SQL.end_schedule, name)
-        secret = await self._secret(name)
+        secret = await self.facts(name)
         if secret.deleted_at is not None:
             raise await self._unknown(name)
         return secret
@@ -104,7 +123,7 @@ class Secrets(Asked, Giving):
     async def rotate_data_key(self) -> Rotated:
         """Encrypt every value anew under a new data key; a rotation that was cut off goes on."""
         rotated = await rotate_data_key(self._db, self._keys)
-        await self.log("rotate_data_key", [{"name": None, "version": None}])
+        await log_access(self._db, "rotate_data_key", [{"name": None, "version": None}])
         return rotated
 
     async def blind(self, value: str) -> str:

@@ -28,7 +28,7 @@ async def store_secret(  # noqa: PLR0913, PLR0917 - what is known of a secret
     value: Value = "",
     kind: str = "",
     description: str = "",
-    expires_days: Days = 0,
+    expires_days: int = 0,
 ) -> Secret | Pending:
     """Keep a value by name (STRIPE_KEY). Without value: a person gives it unseen."""
     more: Any = {"kind": kind, "description": description, "expires_days": expires_days}
@@ -54,13 +54,13 @@ async def generate_secret(  # noqa: PLR0913, PLR0917 - how a value is made
 async def list_secrets(
     secrets: Secrets, limit: Limit = 50, cursor: str = "", deleted: bool = False
 ) -> Page[Secret]:
-    """Names and facts, no values. `undercroft run -- CMD` has them in its environment."""
+    """Names and facts. `undercroft run -- CMD` has the values in its environment."""
     return await secrets.page(limit, cursor, deleted=deleted)
 
 
 @tools.read
 async def get_secret(secrets: Secrets, name: str, reveal: bool = False) -> SecretDetails:
-    """Facts, fingerprint, masked value. reveal: only while a person allows it."""
+    """Facts, masked value. reveal: only while a person allows it."""
     value = await secrets.reveal(name) if reveal else None
     return replace(await secrets.get(name), value=value)
 

@@ -24,6 +24,7 @@ class Vault:
 
     def __init__(self, database: Database, ring: KeyRing) -> None:
         self._db = database
+        self._ring = ring
         self._keys = DataKeys(database, ring)
 
     @property
@@ -53,7 +54,13 @@ class Vault:
         row = await self._db.fetch_row(SQL.get_secret, name)
         return None if row is None else Secret.from_row(row)
 
-    async def _secret(self, name: str) -> Secret:
+    async def facts(self, name: str) -> Secret:
+        """What may be known of a secret, a deleted one as well.
+
+        Raises:
+            NotFound: There was never such a secret.
+
+        """
         check_name(name)
         known = await self._known(name)
         if known is None:
