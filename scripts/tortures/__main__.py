@@ -29,7 +29,7 @@ SCENARIOS = (
     "migrations",
     "indexing",
     "hostile_trees",
-    "secrets",
+    "masking",
     "ports",
 )
 

@@ -277,7 +277,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "mask": Fault(
         meaning="private keys are not masked",
-        scenario="secrets",
+        scenario="masking",
         in_process=_store_private_keys,
     ),
     "constraint": Fault(
