@@ -31,6 +31,7 @@ COMMANDS = (
     "port",
     "ports",
     "secret",
+    "run",
     "call",
     "tools",
     "project",
