@@ -7,9 +7,7 @@ import re
 from undercroft.errors import InvalidInput
 
 _BLANK = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
-_HEAD = re.compile(
-    rf"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]{{0,{MAX_NAME - 1}}})[ \t]*=[ \t]*"
-)
+_HEAD = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]{0,127})[ \t]*=[ \t]*")
 _SINGLE = re.compile(r"'([^']*)'")
 _DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _PLAIN = re.compile(r"((?:[^\s#]|(?<=\S)#|[ \t]+(?=[^\s#]))*)")
