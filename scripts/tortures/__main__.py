@@ -31,6 +31,7 @@ SCENARIOS = (
     "hostile_trees",
     "masking",
     "ports",
+    "secrets",
 )
 
 FAULT_PATIENCE = 300.0
