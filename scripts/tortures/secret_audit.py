@@ -56,8 +56,6 @@ class Audit:
     ways: set[str] = field(default_factory=set)
     left: list[str] = field(default_factory=list)
     """Values that left."""
-    odd: list[str] = field(default_factory=list)
-    """Failures that are no errors of ours."""
     deaf: list[str] = field(default_factory=list)
     """Ways out that do not work once the log does again."""
 
@@ -184,11 +182,9 @@ async def _try(audit: Audit, what: str, leave: Callable[[], Awaitable[object]], 
     audit.ways.add(what)
     try:
         got = await leave()
-    except UndercroftError as error:
-        if value in f"{error.message} {error.hint} {error.data}":
-            audit.left.append(what)
-    except Exception as error:  # noqa: BLE001 - whatever else it is
-        audit.odd.append(f"{what}: {type(error).__name__}")
+    except Exception as error:  # noqa: BLE001 - an unknown one becomes `internal` at the boundary
+        if value in f"{error} {vars(error)}":
+            audit.left.append(f"{what}: {type(error).__name__}")
     else:
         audit.left.append(f"{what}: {type(got).__name__}")
 

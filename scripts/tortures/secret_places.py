@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tortures.scratch import Scratch
 
@@ -133,42 +132,37 @@ def _command_lines() -> Iterator[bytes]:
                 yield (process / "cmdline").read_bytes()
 
 
-async def mark(places: Places, decoys: dict[str, str]) -> None:
+PLACES = (
+    "our logs",
+    "answers",
+    "PostgreSQL's log",
+    "WAL",
+    "data files",
+    "pg_stat_activity",
+    "pg_stat_statements",
+    "pg_dump",
+    "idempotency keys",
+    "process arguments",
+)
+_KEY = """
+INSERT INTO undercroft.idempotency_keys (key, tool, arguments_digest, created_by, result)
+VALUES ('decoy', 'decoy', sha256('x'), 'decoy', to_jsonb($1::text))
+"""
+
+
+async def mark(places: Places, values: dict[str, str]) -> None:
     """Put a value into each place on purpose, to see that the search is not blind there."""
-    decoy = iter(decoys.items())
-
-    def next_for(place: str) -> str:
-        name, value = next(decoy)
-        if name != place:
-            raise ValueError(place)
-        return value
-
-    places.log("decoy").write_text(f"value={next_for('our logs')}\n")
-    answer = places.folder / "decoy.answers"
-    answer.write_text(next_for("answers"))
+    places.log("decoy").write_text(f"value={values['our logs']}\n")
+    (places.folder / "decoy.answers").write_text(values["answers"])
+    said = values["PostgreSQL's log"]
+    stored = [values[place] for place in ("WAL", "data files", "pg_dump")]
     async with places.scratch.asked(places.project) as admin:
-        await _mark_database(admin, next_for)
-    await _mark_processes(next_for("process arguments"))
-    value = next_for("pg_stat_statements")
-    async with places.scratch.asked() as admin:
-        await admin.fetch(f"SELECT 1 AS one /* {value} */")
-
-
-async def _mark_database(admin: Any, next_for: Any) -> None:
-    log = next_for("PostgreSQL's log")
-    await admin.execute(f"DO $$ BEGIN RAISE LOG '{log}'; END $$")
-    wal, data = next_for("WAL"), next_for("data files")
-    await admin.execute("CREATE TABLE decoys (value text)")
-    await admin.execute("INSERT INTO decoys VALUES ($1), ($2)", wal, data)
-    activity = next_for("pg_stat_activity")
-    await admin.fetch(f"SELECT pg_sleep(0.5), '{activity}'")
-    key = next_for("idempotency keys")
-    await admin.execute(
-        "INSERT INTO undercroft.idempotency_keys (key, tool, arguments_digest, created_by, result)"
-        " VALUES ('decoy', 'decoy', sha256('x'), 'decoy', to_jsonb($1::text))",
-        key,
-    )
-    await admin.execute("INSERT INTO decoys VALUES ($1)", next_for("pg_dump"))
+        await admin.execute(f"DO $$ BEGIN RAISE LOG '%', '{said}'; END $$")
+        await admin.execute("CREATE TABLE decoys AS SELECT unnest($1::text[]) AS value", stored)
+        await admin.fetch(f"SELECT pg_sleep(0.5), '{values['pg_stat_activity']}'")
+        await admin.fetch(f"SELECT 1 AS one /* {values['pg_stat_statements']} */")
+        await admin.execute(_KEY, values["idempotency keys"])
+    await _mark_processes(values["process arguments"])
 
 
 async def _mark_processes(value: str) -> None:
@@ -177,18 +171,3 @@ async def _mark_processes(value: str) -> None:
     await asyncio.sleep(10 * PAUSE)
     process.kill()
     await process.wait()
-
-
-PLACES = (
-    "our logs",
-    "answers",
-    "PostgreSQL's log",
-    "WAL",
-    "data files",
-    "pg_stat_activity",
-    "idempotency keys",
-    "pg_dump",
-    "process arguments",
-    "pg_stat_statements",
-)
-"""In the order in which they are marked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from undercroft.secrets.service import Secrets
 PROJECTS = {"data": "turning", "master": "wrapping"}
 STATEMENTS = {"data": 4, "master": 1}
 """Statements of one row: begin, count, move, commit; and the one that wraps anew."""
-PAUSE = 0.02
+PAUSE = 0.2
 """Seconds between two looks."""
 
 
@@ -31,7 +32,7 @@ class Rotation:
     rows: int
     values: dict[str, str] = field(default_factory=dict)
     deaths: int = 0
-    finished: int = 0
+    finished: bool = False
     looks: int = 0
     """Of all values at once."""
     lost: list[str] = field(default_factory=list)
@@ -53,7 +54,13 @@ async def _fill(secrets: Secrets, rotation: Rotation) -> None:
 
 
 async def _look(secrets: Secrets, rotation: Rotation) -> None:
-    """Read every value, as `use` does, but without a row for each in the log."""
+    """Read every value, as `use` does, but without a row for each in the log.
+
+    Every other time as a server that has unwrapped no key yet, else as one that knows the old ones.
+    """
+    if rotation.looks % 2:
+        secrets._keys._opened.clear()  # noqa: SLF001 - as said
+        secrets._keys._ring._known.clear()  # noqa: SLF001 - as said
     try:
         rows = await secrets._db.fetch(SQL.read_values, None)  # noqa: SLF001 - as said
         found = {row["name"]: await secrets._keys.open(row) for row in rows}  # noqa: SLF001 - as said
@@ -89,12 +96,12 @@ async def rotated(place: Scratch, app: App, kind: str, rows: int) -> Rotation:
     dice = random.Random()  # noqa: S311 - another run each time
     async with nursery(place, "tortures.secret_rotator") as crowd, _watched(secrets, rotation):
         while rotation.deaths < 3 * rows:
-            statement = dice.randint(1, STATEMENTS[kind])
+            statement = dice.randint(0, STATEMENTS[kind])
             child = await crowd.order(
                 kind=kind, keys=str(place.keys), project=project, statement=statement
             )
-            if await child.ended == 0:
-                rotation.finished = 1
+            if (end := await child.ended) != -signal.SIGKILL:
+                rotation.finished = end == 0
                 break
             rotation.deaths += 1
     rotation.left += crowd.mistakes

@@ -1,12 +1,14 @@
 """A process that rotates keys, and dies at the second row that it meets.
 
 It follows an order of {"kind", "keys", "project", "statement"}: `data` or `master`, the folder of
-the keys, the project whose data key is rotated, and at which statement of the row it dies. A row is
-a batch of its own here, so that a rotation can be cut off behind each.
+the keys, the project whose data key is rotated, and at which statement of the row it dies (0:
+before all). A row is a batch of its own here, so that a rotation can be cut off behind each.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +47,8 @@ def die_at_second_row(kind: str, statement: int) -> None:
         nonlocal met
         met += 1
         if met == 2:  # noqa: PLR2004 - the first row is moved, so that each death is at another
+            if not statement:
+                os.kill(os.getpid(), signal.SIGKILL)
             kill_at(statement)
 
     async def moved(*args: Any) -> int:
