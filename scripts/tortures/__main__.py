@@ -29,9 +29,10 @@ SCENARIOS = (
     "migrations",
     "indexing",
     "hostile_trees",
-    "secrets",
+    "masking",
     "ports",
     "children",
+    "secrets",
 )
 
 FAULT_PATIENCE = 300.0

@@ -44,7 +44,7 @@ def left_behind(folder: str) -> list[str]:
     "scenario",
     [
         *("crashes", "one_record", "projects", "many_projects", "many_servers", "cancellations"),
-        *("indexing", "hostile_trees", "secrets", "ports", "children"),
+        *("indexing", "hostile_trees", "masking", "ports", "children"),
     ],
 )
 def test_a_short_run_holds(scenario: str, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_migrations_hold_whatever_kills_them() -> None:
         ("version", "one_record"),
         ("lock", "projects"),
         ("link", "hostile_trees"),
-        ("mask", "secrets"),
+        ("mask", "masking"),
         ("constraint", "ports"),
         ("probe", "ports"),
         ("held", "children"),
