@@ -23,6 +23,7 @@ from benchmarks import (
     ports,
     records,
     report,
+    running,
     search_lines,
     search_quality,
     searching,
@@ -45,6 +46,8 @@ PARTS: Mapping[str, Part] = {
     "start.memory": memory.measure,
     "ports.allocate": ports.measure,
     "ports.find": full_ranges.measure,
+    "run.throughput": running.measure_throughput,
+    "run.start": running.measure_start,
     "search-quality": search_quality.measure,
 }
 """Every benchmark; a name before the dot stands for all of its parts."""

@@ -32,6 +32,7 @@ SCENARIOS = (
     "masking",
     "ports",
     "secrets",
+    "children",
 )
 
 FAULT_PATIENCE = 300.0

@@ -186,6 +186,23 @@ def _probe_nothing() -> None:
     setattr(choosing, "is_free", lambda _port: True)  # noqa: B010 - mypy minds the plain way
 
 
+def _hold_nothing() -> None:
+    from undercroft.running.veil import Needles  # noqa: PLC0415 - patched, not used
+
+    find = Needles.find
+
+    def at_once(self: Any, text: bytes) -> tuple[list[tuple[int, bytes]], int]:
+        return find(self, text)[0], len(text)
+
+    setattr(Needles, "find", at_once)  # noqa: B010 - mypy minds the plain way
+
+
+def _forget_an_alignment() -> None:
+    from undercroft.running import needles  # noqa: PLC0415 - patched, not used
+
+    setattr(needles, "ALIGNMENTS", (0, 1))  # noqa: B010 - mypy minds the plain way
+
+
 LOOK = "AND (number OR get_bit(o.taken, port % 1024) = 0\n           AND EXISTS"
 
 
@@ -335,6 +352,16 @@ FAULTS: dict[str, Fault] = {
         meaning="nothing keeps a port from being given twice",
         scenario="ports",
         in_server=_take_ports_blindly,
+    ),
+    "held": Fault(
+        meaning="the beginning of a secret is not held back",
+        scenario="children",
+        in_process=_hold_nothing,
+    ),
+    "base64": Fault(
+        meaning="base64 is not known at every place",
+        scenario="children",
+        in_process=_forget_an_alignment,
     ),
     "probe": Fault(
         meaning="what other programs have is not looked at",

@@ -76,6 +76,7 @@ def run(command: Any, environ: Mapping[str, str], tmp_path: Path) -> Run:
     """Run a child between pipes, to its end."""
 
     def run(*words: str, code: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         given = {"stdin": subprocess.DEVNULL} if "input" not in options else {}
         done: subprocess.CompletedProcess[bytes] = subprocess.run(
             command(*words, code=code),
@@ -84,7 +85,7 @@ def run(command: Any, environ: Mapping[str, str], tmp_path: Path) -> Run:
             timeout=PATIENCE,
             preexec_fn=with_defaults,
             check=False,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | given | options,
+            **pipes | given | options,
         )
         return done
 
@@ -97,12 +98,13 @@ def start(command: Any, environ: Mapping[str, str]) -> Iterator[Any]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*words: str, code: str = "", **options: Any) -> subprocess.Popen[bytes]:
+        ends: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
         process: subprocess.Popen[bytes] = subprocess.Popen(
             command(*words, code=code),
             env=environ,
             preexec_fn=with_defaults,  # noqa: PLW1509 - no thread runs here
             start_new_session=True,
-            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | options,
+            **ends | options,
         )
         started.append(process)
         return process

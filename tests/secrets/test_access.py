@@ -14,10 +14,10 @@ from undercroft.secrets.service import Secrets
 VALUE = "canary-7f3a9c51-tail"
 
 REFUSING = """
-CREATE FUNCTION vault.full() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION vault.no_room() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'no room left' USING ERRCODE = 'disk_full'; END $$;
-CREATE TRIGGER full BEFORE INSERT ON vault.secret_access_log
-    FOR EACH ROW EXECUTE FUNCTION vault.full();
+CREATE TRIGGER no_room BEFORE INSERT ON vault.secret_access_log
+    FOR EACH ROW EXECUTE FUNCTION vault.no_room();
 """
 
 
@@ -53,11 +53,11 @@ async def test_every_access_has_its_row(secrets: Secrets) -> None:
 
 
 async def test_what_cannot_be_logged_does_not_leave(
-    secrets: Secrets, sql: asyncpg.Connection
+    secrets: Secrets, owner: asyncpg.Connection
 ) -> None:
     await secrets.set("A", VALUE)
     await secrets.allow_reveal("A")
-    await sql.execute(REFUSING)
+    await owner.execute(REFUSING)
     asked = (
         secrets.use(["A"], purpose="t"),
         secrets.use(purpose="t"),
@@ -72,17 +72,17 @@ async def test_what_cannot_be_logged_does_not_leave(
     with pytest.raises(UndercroftError):
         await secrets.set("B", VALUE)
     assert await secrets.names() == ["A"]
-    await sql.execute("DROP TRIGGER full ON vault.secret_access_log")
+    await owner.execute("DROP TRIGGER no_room ON vault.secret_access_log")
     assert await secrets.use(["A"], purpose="t") == {"A": VALUE}
     assert await secrets.reveal("A") == VALUE
 
 
 async def test_without_the_head_of_the_log_nothing_leaves(
-    secrets: Secrets, sql: asyncpg.Connection
+    secrets: Secrets, owner: asyncpg.Connection
 ) -> None:
     await secrets.set("A", VALUE)
-    await sql.execute("ALTER TABLE vault.secret_access_log_head DISABLE TRIGGER append_only")
-    await sql.execute("DELETE FROM vault.secret_access_log_head")
+    await owner.execute("ALTER TABLE vault.secret_access_log_head DISABLE TRIGGER append_only")
+    await owner.execute("DELETE FROM vault.secret_access_log_head")
     with pytest.raises(Forbidden, match="log of accesses to secrets is damaged"):
         await secrets.use(["A"], purpose="t")
     assert not (await secrets.verify_log()).intact
@@ -93,16 +93,20 @@ async def test_a_use_in_a_transaction_that_fails_stays_in_the_log(
 ) -> None:
     await secrets.set("A", VALUE)
     database = (await app.open(project)).database
-    with pytest.raises(ZeroDivisionError):
+
+    async def use_in_vain() -> None:
         async with database.transaction() as transaction:
             within = Secrets(transaction, app.started.ring)
             assert await within.use(["A"], purpose="t") == {"A": VALUE}
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await use_in_vain()
     assert [a.action for a in (await secrets.access_log()).items] == ["use", "set"]
 
 
 async def test_a_value_is_revealed_while_a_person_allows_it(
-    secrets: Secrets, sql: asyncpg.Connection
+    secrets: Secrets, owner: asyncpg.Connection
 ) -> None:
     await secrets.set("A", VALUE)
     with pytest.raises(Forbidden, match="No person has allowed that A be shown") as raised:
@@ -112,7 +116,7 @@ async def test_a_value_is_revealed_while_a_person_allows_it(
     assert (leave.name, leave.once) == ("A", False)
     assert await secrets.reveal("A") == VALUE
     assert await secrets.reveal("A", version=1) == VALUE
-    await sql.execute("UPDATE vault.reveal_permissions SET expires_at = now() - interval '1 s'")
+    await owner.execute("UPDATE vault.reveal_permissions SET expires_at = now() - interval '1 s'")
     with pytest.raises(Forbidden):
         await secrets.reveal("A")
     actions = [a.action for a in (await secrets.access_log("A")).items]
@@ -145,32 +149,42 @@ async def test_a_permission_is_bounded_and_ends_with_its_secret(secrets: Secrets
         await secrets.reveal("A")
 
 
-@pytest.mark.parametrize(
-    ("deed", "broken"),
-    [
-        ("UPDATE vault.secret_access_log SET actor = 'nobody' WHERE id = 3", 3),
-        ("UPDATE vault.secret_access_log SET at = at + interval '1 us' WHERE id = 2", 2),
-        ("UPDATE vault.secret_access_log SET purpose = 'x' WHERE id = 6", 6),
-        ("UPDATE vault.secret_access_log SET secret = 'B', version = 1 WHERE id = 1", 1),
-        ("DELETE FROM vault.secret_access_log WHERE id = 4", 4),
-        ("DELETE FROM vault.secret_access_log WHERE id > 4", 5),
-        ("DELETE FROM vault.secret_access_log", 1),
-        ("UPDATE vault.secret_access_log_head SET hash = sha256('x')", 6),
-        ("UPDATE vault.secret_access_log SET previous = hash, hash = previous WHERE id = 2", 2),
-    ],
-)
+DEEDS = {
+    "UPDATE vault.secret_access_log SET actor = 'nobody' WHERE id = 3": 3,
+    "UPDATE vault.secret_access_log SET at = at + interval '1 us' WHERE id = 2": 2,
+    "UPDATE vault.secret_access_log SET purpose = 'x' WHERE id = 6": 6,
+    "UPDATE vault.secret_access_log SET secret = 'B', version = 1 WHERE id = 1": 1,
+    "UPDATE vault.secret_access_log SET previous = hash, hash = previous WHERE id = 2": 2,
+    "UPDATE vault.secret_access_log SET id = id + 10 WHERE id > 4": 5,
+    "DELETE FROM vault.secret_access_log WHERE id = 4": 4,
+    "DELETE FROM vault.secret_access_log WHERE id > 4": 5,
+    "DELETE FROM vault.secret_access_log": 1,
+    "UPDATE vault.secret_access_log_head SET hash = sha256('x')": 6,
+    "UPDATE vault.secret_access_log_head SET entries = 5": 6,
+}
+"""What somebody with all rights does to six rows → the first that is not as it was written."""
+
+
 async def test_a_changed_log_is_found_with_its_first_row(
-    secrets: Secrets, sql: asyncpg.Connection, deed: str, broken: int
+    secrets: Secrets, owner: asyncpg.Connection
 ) -> None:
     for number in range(6):
         await secrets.set("A", f"value {number}")
     assert (await secrets.verify_log()).intact
-    with pytest.raises(asyncpg.PostgresError):
-        await sql.execute("DELETE FROM vault.secret_access_log WHERE id = 1")
-    await sql.execute("ALTER TABLE vault.secret_access_log DISABLE TRIGGER append_only")
-    await sql.execute(deed)
+    verify = "SELECT broken FROM vault.verify_access_log()"
+    for deed in ("DELETE FROM %s", "UPDATE %s SET actor = ''", "TRUNCATE %s"):
+        with pytest.raises(asyncpg.PostgresError, match="is append-only"):
+            await owner.execute(deed % "vault.secret_access_log")
+    await owner.execute("ALTER TABLE vault.secret_access_log DISABLE TRIGGER append_only")
+    for deed, broken in DEEDS.items():
+        taken_back = owner.transaction()
+        await taken_back.start()
+        await owner.execute(deed)
+        assert await owner.fetchval(verify) == broken, deed
+        await taken_back.rollback()
+    await owner.execute("DELETE FROM vault.secret_access_log WHERE id = 6")
     verdict = await secrets.verify_log()
-    assert (verdict.intact, verdict.broken) == (False, broken)
+    assert (verdict.intact, verdict.broken) == (False, 6)
 
 
 async def test_the_chain_is_one_line_for_many_writers(app: App, project: str) -> None:

@@ -9,8 +9,8 @@ from undercroft.errors import InvalidInput, NotFound
 from undercroft.secrets.service import Secrets
 
 
-async def made(secrets: Secrets, kind: str, **how) -> str:
-    kept = await secrets.generate("MADE", kind, **how)
+async def made(secrets: Secrets, kind: str, length: int = 0, around: str = "") -> str:
+    kept = await secrets.generate("MADE", kind, length=length, around=around)
     assert kept.generated
     return (await secrets.use(["MADE"], purpose="t"))["MADE"]
 
