@@ -26,6 +26,7 @@ from benchmarks import (
     search_lines,
     search_quality,
     searching,
+    secrets,
 )
 from benchmarks.figures import Figure, Finding, NotRun
 from benchmarks.frame import FULL_MINUTES, Effort, Part
@@ -45,6 +46,7 @@ PARTS: Mapping[str, Part] = {
     "start.memory": memory.measure,
     "ports.allocate": ports.measure,
     "ports.find": full_ranges.measure,
+    "secrets.store": secrets.measure,
     "search-quality": search_quality.measure,
 }
 """Every benchmark; a name before the dot stands for all of its parts."""
