@@ -87,6 +87,7 @@ async def test_what_a_person_gave_only_a_person_rotates(secrets: Secrets) -> Non
 
 async def test_tokens_are_over_after_their_days(secrets: Secrets, sql: asyncpg.Connection) -> None:
     kept = await secrets.generate("A", "token")
+    assert kept.expires_at is not None
     assert (kept.expires_at - kept.created_at).days in (89, 90)
     assert (await secrets.generate("B", "password")).expires_at is None
     assert await sql.fetch("SELECT name FROM vault.secrets_expiring_soon") == []
@@ -101,6 +102,7 @@ async def test_a_schedule_tells_when_a_rotation_is_due(
     await secrets.set("A", "one")
     kept = await secrets.schedule_rotation("A", 30)
     assert kept.rotate_every_days == 30
+    assert kept.rotation_due_at is not None
     assert (kept.rotation_due_at - kept.updated_at).days == 30
     needing = "SELECT name, every_days FROM vault.secrets_needing_rotation"
     assert await sql.fetch(needing) == []

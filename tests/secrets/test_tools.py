@@ -47,16 +47,16 @@ async def test_a_secret_through_its_tools(call, project: str, secrets: Secrets) 
 
 
 @pytest.fixture
-def every_line(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    """What is logged with everything switched on."""
-    configure("debug", "json")
-    yield capsys
+def as_before() -> Iterator[None]:
+    """Logging as it was, after the test."""
+    yield
     structlog.reset_defaults()
 
 
 async def test_no_answer_and_no_log_line_has_a_value(
-    call, project: str, every_line: pytest.CaptureFixture[str]
+    call, project: str, capsys: pytest.CaptureFixture[str], as_before: None
 ) -> None:
+    configure("debug", "json")
     answers = [
         await call("store_secret", project=project, name=name, **given)
         for name, given in (
@@ -81,7 +81,7 @@ async def test_no_answer_and_no_log_line_has_a_value(
         await call("get_secret", project=project, name="A", reveal=True),
     ]
     assert [a.get("code", "ok") for a in answers].count("ok") == 4
-    said = json.dumps(answers) + "".join(every_line.readouterr())
+    said = json.dumps(answers) + "".join(capsys.readouterr())
     assert "store_secret" in said
     assert "canary" not in said
 

@@ -244,13 +244,14 @@ async def test_fingerprints_are_equal_for_equal_values_and_keyed(
 
 async def test_lists_come_in_pages(secrets: Secrets) -> None:
     await secrets.set_all({f"S{n}": "v" for n in range(7)})
-    seen, cursor = [], ""
-    while cursor is not None:
-        page = await secrets.page(3, cursor)
+    page = await secrets.page(3)
+    seen = [one.name for one in page.items]
+    while page.next_cursor:
+        page = await secrets.page(3, page.next_cursor)
         seen += [one.name for one in page.items]
-        cursor = page.next_cursor
     assert seen == [f"S{n}" for n in range(7)]
     first = await secrets.access_log(limit=4)
+    assert first.next_cursor
     rest = await secrets.access_log(limit=4, cursor=first.next_cursor)
     assert [one.id for one in (*first.items, *rest.items)] == [7, 6, 5, 4, 3, 2, 1]
     with pytest.raises(InvalidInput):
