@@ -27,6 +27,7 @@ from benchmarks import (
     search_lines,
     search_quality,
     searching,
+    secrets,
 )
 from benchmarks.figures import Figure, Finding, NotRun
 from benchmarks.frame import FULL_MINUTES, Effort, Part
@@ -48,6 +49,7 @@ PARTS: Mapping[str, Part] = {
     "ports.find": full_ranges.measure,
     "run.throughput": running.measure_throughput,
     "run.start": running.measure_start,
+    "secrets.store": secrets.measure,
     "search-quality": search_quality.measure,
 }
 """Every benchmark; a name before the dot stands for all of its parts."""

@@ -31,8 +31,8 @@ SCENARIOS = (
     "hostile_trees",
     "masking",
     "ports",
-    "children",
     "secrets",
+    "children",
 )
 
 FAULT_PATIENCE = 300.0

@@ -18,13 +18,16 @@ WINDOW = 8
 BITS = 22
 CHUNK = 1 << 23
 OVERLAP = 512
-_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789/+=&%$!"
+_MARKS = "/+=&%$!"
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789" + _MARKS
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def canary() -> str:
-    """A value with characters that URLs and base64 write otherwise."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(LENGTH))
+    """A value with characters that URLs write otherwise, so that it is no name either."""
+    letters = [secrets.choice(_LETTERS) for _ in range(LENGTH)]
+    letters[secrets.randbelow(PIECE)] = secrets.choice(_MARKS)
+    return "".join(letters)
 
 
 def forms(value: str) -> Iterator[bytes]:

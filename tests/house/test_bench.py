@@ -108,12 +108,24 @@ def test_a_command_is_measured_beside_another_one_and_its_veil_beside_none() -> 
     assert done.returncode == (0 if report["held"] == 2 else 1)
 
 
+def test_secrets_are_measured_beside_the_same_statements_without_encryption() -> None:
+    done = bench("secrets", "--quick", "--json")
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    [store] = report["figures"]
+    assert (store["name"], store["target"]) == ("encrypt and store", 1.5)
+    assert store["ours"] > 0 < store["bare"]
+    [further] = report["tables"]
+    assert len(further["rows"]) == 2
+    assert done.returncode == (0 if report["held"] == 1 else 1)
+
+
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     done = bench("entites")
     assert done.returncode == 1
     assert (
-        "'entites': entities, index, ports, run, search, search-quality, start, entities.records"
-        in done.stderr
+        "'entites': entities, index, ports, run, search, search-quality, secrets, start, "
+        "entities.records" in done.stderr
     )
 
 

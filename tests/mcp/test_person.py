@@ -181,6 +181,19 @@ async def test_an_older_client_with_forms_alone_is_told_of_the_command(
     assert "undercroft secret set A" in (await server.call("store_secret", name="A"))["hint"]
 
 
+async def test_over_http_nobody_is_sent_to_a_page_of_another_machine(
+    spawn: Spawn, project: str
+) -> None:
+    server = await spawn("--transport", "http", "--port", "0", "--project", project)
+    port = (await server.logged("listening"))["port"]
+    browser = Browser()
+    url = f"http://127.0.0.1:{port}/mcp"
+    async with Client(url, mode="legacy", elicitation_callback=browser) as client:
+        refused = await call(client, "store_secret", name="A")
+    assert "undercroft secret set A" in refused["hint"]
+    assert browser.asked == []
+
+
 async def test_whoever_calls_from_a_program_is_told_of_the_command(app: App, project: str) -> None:
     outcome = await app.boundary.call(
         "store_secret", {"name": "A", "project": project}, Caller(actor="test")

@@ -405,3 +405,25 @@ async def test_only_a_real_keyring_counts(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(Unavailable, match="does not answer"):
         await mine.find(key.id)
     stuck.set()
+
+
+async def test_the_doctor_sees_keys_and_logs(
+    project: str, secrets: Secrets, settings: Settings, owner: asyncpg.Connection, tmp_path: Path
+) -> None:
+    from undercroft.app.doctor import examine
+
+    async def found(settings: Settings) -> dict[str, str]:
+        seen = [one async for one in examine(settings)]
+        return {one.what: f"{one.verdict}: {one.says}" for one in seen if "secrets" in one.what}
+
+    assert list((await found(settings)).values()) == [
+        "ok: none yet; the provider file will keep the first"
+    ]
+    await secrets.set("A", VALUE)
+    [key, log] = (await found(settings)).values()
+    assert (key, log) == ("ok: in use, by file", "ok: 1 rows, as they were written")
+    await owner.execute("UPDATE vault.secret_access_log_head SET entries = 2")
+    lost = replace(settings, key_folder=tmp_path)
+    [key, log] = (await found(lost)).values()
+    assert "wrong: The key" in key
+    assert log == "wrong: it is not as it was written, from row 2 on"

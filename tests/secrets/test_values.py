@@ -251,6 +251,7 @@ async def test_lists_come_in_pages(secrets: Secrets) -> None:
         seen += [one.name for one in page.items]
     assert seen == [f"S{n}" for n in range(7)]
     first = await secrets.access_log(limit=4)
+    assert first.next_cursor
     rest = await secrets.access_log(limit=4, cursor=first.next_cursor)
     assert [one.id for one in (*first.items, *rest.items)] == [7, 6, 5, 4, 3, 2, 1]
     with pytest.raises(InvalidInput):

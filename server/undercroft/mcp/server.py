@@ -75,6 +75,8 @@ Finding: query_entities filters with `where`, e.g. \
 back unchanged. Name `fields` to save tokens.
 Nothing is lost: delete is soft, get_entity_history shows who changed what, undo goes back.
 Ports: before you start a server, allocate_port for its service (each worktree has its own).
+Secrets: never ask for a value; generate_secret or store_secret by name, and run commands that \
+need them by `undercroft run -- COMMAND`.
 Retries: give writes an `idempotency_key`; after `outcome_unknown` or a lost answer send the same \
 call with the same key: it happens once.
 Errors have code, message, hint and retryable. Follow the hint.\

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from undercroft.db.queries import load_queries
 from undercroft.errors import Conflict, Forbidden, InvalidInput
 from undercroft.secrets.providers import automatic, provider_named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from undercroft.db.database import Database
     from undercroft.secrets.cipher import Key
@@ -37,7 +37,7 @@ class KeyRing:
         if key_id not in self._known:
             name = await self._registry.fetch_value(SQL.get_key, key_id)
             # A registry that was made anew does not know it; a provider may.
-            provider = self._provider(name or await self._chosen())
+            provider = self._provider(name or await self.chosen())
             key = await provider.find(key_id)
             if key is None:
                 raise missing(key_id, provider.name)
@@ -59,12 +59,12 @@ class KeyRing:
         if named:
             # The registry was lost: what wraps here goes on.
             key = await self.find(named[0])
-            await self._registry.execute(SQL.insert_key, key.id, await self._chosen())
+            await self._registry.execute(SQL.insert_key, key.id, await self.chosen())
             return await self.current()
         return await self._first()
 
     async def _first(self) -> Key:
-        provider = self._provider(await self._chosen())
+        provider = self._provider(await self.chosen())
         offered = await provider.offer()
         taken = await self._registry.fetch_value(SQL.insert_key, offered.id, provider.name)
         if taken is None:
@@ -86,7 +86,7 @@ class KeyRing:
         if active is None:
             return await self._first()
         await self.find(active["id"])
-        provider = self._provider(await self._chosen())
+        provider = self._provider(await self.chosen())
         offered = await provider.offer()
         if offered.id == active["id"]:
             raise Conflict(
@@ -102,7 +102,12 @@ class KeyRing:
         self._known[offered.id] = offered
         return offered
 
-    async def _chosen(self) -> Name:
+    async def facts(self) -> list[Mapping[str, Any]]:
+        """Every key that was ever used (id, provider, retired_at), the one in use first."""
+        return list(await self._registry.fetch(SQL.list_keys))
+
+    async def chosen(self) -> Name:
+        """The provider that the next key comes from."""
         chosen = self._settings.key_provider
         return await automatic() if chosen == "auto" else chosen
 
