@@ -10,7 +10,7 @@ from tortures.scratch import Scratch, scratch
 from tortures.secret_audit import FAILURES, audited
 from tortures.secret_canaries import Search, canary
 from tortures.secret_commands import CommandLine, through_commands
-from tortures.secret_places import PLACES, VERBOSE, Places, mark
+from tortures.secret_places import PLACES, Places, make_talkative, mark
 from tortures.secret_rotations import rotated
 from tortures.secret_tampering import tampered
 from tortures.secret_tools import Told, through_tools
@@ -31,7 +31,7 @@ CREATE TRIGGER refuse_bad BEFORE INSERT ON vault.secret_versions
 async def torture(effort: Effort) -> AsyncIterator[Invariant]:
     """No value is where it should not be, no changed row opens, no value leaves unlogged."""
     async with scratch(effort.fault) as place:
-        await place.configure(**VERBOSE)
+        await make_talkative(place)
         async for one in leaks(effort, place):
             yield one
         async with place.app(**SHORT) as app:
@@ -52,7 +52,7 @@ async def attacks(effort: Effort, place: Scratch, app: App) -> AsyncIterator[Inv
     yield none_of("values left unlogged", audit.left, f"{audit.tries} tries")
     yield none_of("ways out that stay shut", audit.deaf, "once the log works again")
     yield at_least("failures of the log", len(FAILURES), 10, f"{len(audit.ways)} ways out")
-    for kind, rows in (("data", 1_250), ("master", 400)):
+    for kind, rows in (("data", 1_250), ("master", 300)):
         async for one in rotations(effort, place, app, kind, effort.count(rows, quick=4)):
             yield one
 
@@ -123,6 +123,6 @@ async def rotations(
     meant = f"{rotation.looks} looks at {rows} values, {rotation.deaths} deaths"
     yield none_of(f"unreadable, {kind} key", rotation.lost, meant)
     yield none_of(f"left by it, {kind} key", rotation.left, "older keys in use, defects")
-    floor = effort.count(1_000 if kind == "data" else 250, quick=2)
+    floor = effort.count(1_000 if kind == "data" else 200, quick=2)
     yield at_least(f"deaths, {kind} key", rotation.deaths, floor, "with -9, at another row each")
     yield at_least(f"rotations done, {kind} key", rotation.finished, 1, "by who did not die")
