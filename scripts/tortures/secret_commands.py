@@ -175,7 +175,7 @@ def then(shown: str) -> list[Command]:
 
 
 async def through_commands(line: CommandLine, many: int, *, part: bool) -> None:
-    """Every command; `part`: every third, which others than the last run's are."""
+    """Every command, or a few of them."""
     told = line.told
     (line.folder / "template").write_text("key={{ T1 }}\n")
     (line.folder / "broken").write_text("key={{ NONE }} {{ T1 }}\n")
@@ -184,7 +184,7 @@ async def through_commands(line: CommandLine, many: int, *, part: bool) -> None:
     using = then(shown)
     await line.run(entering[0])
     if part:
-        entering, using = entering[:3], using[:: len(using) // 4]
+        entering, using = entering[:2], using[:: len(using) // 3]
     await line.all(entering[1:])
     await line.all(using)
     # The one file that is meant to hold a value.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tortures.scratch import Scratch
 
-PAUSE = 0.03
+PAUSE = 0.1
 """Seconds between two looks at what passes quickly."""
 VERBOSE = {
     "log_statement": "'all'",
@@ -21,14 +21,20 @@ VERBOSE = {
     "log_parameter_max_length_on_error": "-1",
     "log_rotation_size": "0",
     "wal_keep_size": "'4GB'",
-    "wal_level": "'logical'",
-    "track_activity_query_size": "65536",
     "pg_stat_statements.track_utility": "on",
 }
 """PostgreSQL tells all it can: what it does not know it cannot tell."""
 
 
 _KEPT = "SELECT t::text FROM undercroft.idempotency_keys AS t"
+
+
+async def make_talkative(scratch: Scratch) -> None:
+    """Let PostgreSQL tell what it knows."""
+    async with scratch.asked() as admin:
+        for name, value in VERBOSE.items():
+            await admin.execute(f"ALTER SYSTEM SET {name} = {value}")
+        await admin.execute("SELECT pg_reload_conf()")
 
 
 @dataclass(kw_only=True)
@@ -168,6 +174,6 @@ async def mark(places: Places, values: dict[str, str]) -> None:
 async def _mark_processes(value: str) -> None:
     words = ("sh", "-c", "read x", value)
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
-    await asyncio.sleep(10 * PAUSE)
+    await asyncio.sleep(4 * PAUSE)
     process.kill()
     await process.wait()

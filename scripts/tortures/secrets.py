@@ -10,7 +10,7 @@ from tortures.scratch import Scratch, scratch
 from tortures.secret_audit import FAILURES, audited
 from tortures.secret_canaries import Search, canary
 from tortures.secret_commands import CommandLine, through_commands
-from tortures.secret_places import PLACES, VERBOSE, Places, mark
+from tortures.secret_places import PLACES, Places, make_talkative, mark
 from tortures.secret_rotations import rotated
 from tortures.secret_tampering import tampered
 from tortures.secret_tools import Told, through_tools
@@ -31,7 +31,7 @@ CREATE TRIGGER refuse_bad BEFORE INSERT ON vault.secret_versions
 async def torture(effort: Effort) -> AsyncIterator[Invariant]:
     """No value is where it should not be, no changed row opens, no value leaves unlogged."""
     async with scratch(effort.fault) as place:
-        await place.configure(**VERBOSE)
+        await make_talkative(place)
         async for one in leaks(effort, place):
             yield one
         async with place.app(**SHORT) as app:
@@ -41,19 +41,19 @@ async def torture(effort: Effort) -> AsyncIterator[Invariant]:
 
 async def attacks(effort: Effort, place: Scratch, app: App) -> AsyncIterator[Invariant]:
     """Rows that are changed, a log that fails, rotations that are cut off."""
-    vandal = await tampered(place, app, effort.count(1_500, quick=100))
+    vandal = await tampered(place, app, effort.count(1_500, quick=40))
     done = vandal.done
     meant = ", ".join(f"{count} {what}" for what, count in sorted(done.items()))
     yield none_of("changed rows that open", vandal.opened, meant)
     yield none_of("odd refusals", vandal.odd, "that do not say what is wrong")
     yield none_of("values lost by it", vandal.lost, "once all was put back")
-    yield at_least("changes of rows", done.total(), effort.count(1_000, quick=100), "looked at")
+    yield at_least("changes of rows", done.total(), effort.count(1_000, quick=40), "looked at")
     audit = await audited(place, app, effort.count(4, quick=1))
     yield none_of("values left unlogged", audit.left, f"{audit.tries} tries")
     yield none_of("ways out that stay shut", audit.deaf, "once the log works again")
     yield at_least("failures of the log", len(FAILURES), 10, f"{len(audit.ways)} ways out")
-    for kind, rows in (("data", 1_250), ("master", 400)):
-        async for one in rotations(effort, place, app, kind, effort.count(rows, quick=8)):
+    for kind, rows in (("data", 1_250), ("master", 300)):
+        async for one in rotations(effort, place, app, kind, effort.count(rows, quick=4)):
             yield one
 
 
@@ -72,11 +72,11 @@ async def leaks(effort: Effort, place: Scratch) -> AsyncIterator[Invariant]:
     async with place.asked(DATABASE) as admin:
         await admin.execute(_REFUSE)
     decoys = {name: canary() for name in PLACES}
-    values = effort.count(1_000, quick=80)
+    values = effort.count(1_000, quick=40)
     async with places.watched():
         await through_tools(place, told, PROJECT, values)
         line = CommandLine(place=place, told=told, project=PROJECT, folder=tree)
-        await through_commands(line, effort.count(200, quick=10), part=effort.quick)
+        await through_commands(line, effort.count(200, quick=5), part=effort.quick)
         made = await _made(place)
         await mark(places, decoys)
     for one in await searched(places, told, decoys, made, values):
@@ -123,6 +123,6 @@ async def rotations(
     meant = f"{rotation.looks} looks at {rows} values, {rotation.deaths} deaths"
     yield none_of(f"unreadable, {kind} key", rotation.lost, meant)
     yield none_of(f"left by it, {kind} key", rotation.left, "older keys in use, defects")
-    floor = effort.count(1_000 if kind == "data" else 250, quick=4)
+    floor = effort.count(1_000 if kind == "data" else 200, quick=2)
     yield at_least(f"deaths, {kind} key", rotation.deaths, floor, "with -9, at another row each")
     yield at_least(f"rotations done, {kind} key", rotation.finished, 1, "by who did not die")

@@ -186,7 +186,7 @@ async def test_over_http_nobody_is_sent_to_a_page_of_another_machine(
 ) -> None:
     server = await spawn("--transport", "http", "--port", "0", "--project", project)
     port = (await server.logged("listening"))["port"]
-    browser = Browser()
+    browser: Any = Browser()
     url = f"http://127.0.0.1:{port}/mcp"
     async with Client(url, mode="legacy", elicitation_callback=browser) as client:
         refused = await call(client, "store_secret", name="A")
