@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from undercroft.db.database import Database
     from undercroft.person import Person
     from undercroft.secrets.asking import Asking, Outcome
+    from undercroft.secrets.pages import Keep
     from undercroft.secrets.ring import KeyRing
 
 IN_TRANSACTION = 1.0
@@ -61,15 +62,18 @@ class Asked(Making):
             )
 
         inquiry = Inquiry(name=name, project=project, asker=self._db.actor, note=description)
-        patience = IN_TRANSACTION if self._db.in_transaction else None
-        outcome: Outcome = "unsupported"
-        if self._asking is not None:
-            outcome = await self._asking.ask(inquiry, keep, person, patience=patience)
+        outcome = await self._outcome(inquiry, keep, person)
         if outcome == "stored":
             return await own.facts(name)
         if outcome == "waiting":
             return Pending(name=name, hint="A person has the page. Call get_secret in a while.")
         raise _refusal(outcome, name)
+
+    async def _outcome(self, inquiry: Inquiry, keep: Keep, person: Person) -> Outcome:
+        if self._asking is None:
+            return "unsupported"
+        patience = IN_TRANSACTION if self._db.in_transaction else None
+        return await self._asking.ask(inquiry, keep, person, patience=patience)
 
 
 def _refusal(outcome: Outcome, name: str) -> Forbidden | InvalidInput | Unavailable:
