@@ -21,12 +21,16 @@ PATIENCE = 120.0
 
 @dataclass(kw_only=True)
 class Command:
-    """One command line with what it reads; `allowed`: a value that it may show."""
+    """One command line with what it reads.
+
+    `allowed`: a value that it may show. `mended`: whether it has no reason for a mistake.
+    """
 
     words: Sequence[str]
     given: str = ""
     allowed: str = ""
     terminal: bool = False
+    mended: bool = True
 
 
 @dataclass(kw_only=True)
@@ -46,7 +50,7 @@ class CommandLine:
             self.told.allowed += command.allowed.encode() in said
             said = said.replace(command.allowed.encode(), b"")
         self.told.answers += 1
-        if b"Traceback" in said:
+        if b"Traceback" in said and command.mended:
             self.told.wrong.append(f"{command.words}: {said[-200:]!r}")
         with (self.told.folder / "commands.answers").open("ab") as file:
             file.write(said)
@@ -130,7 +134,7 @@ def first(told: Told, many: int) -> list[Command]:
         Command(words=[*secret, "set", "T2"], given=told.fresh(), terminal=True),
         Command(words=[*secret, "set", "PATH"], given=told.fresh()),
         Command(words=[*secret, "set", "T3", "--kind", "ssh_key"], given=told.fresh()),
-        Command(words=[*secret, "set", "BAD1"], given=told.fresh()),
+        Command(words=[*secret, "set", "BAD1"], given=told.fresh(), mended=False),
         Command(words=[*secret, "set", "T4"], given=told.fresh() + "x" * 70_000),
         Command(words=[*secret, "set", "T4"], given=told.fresh() + "\0"),
         Command(words=[*secret, "set", "T4"], given=told.fresh() + "\udcff"),

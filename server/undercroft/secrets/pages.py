@@ -172,7 +172,12 @@ class Pages:
         return sum(not page.ended.done() for page in self._pages.values())
 
     def _begin_to_stop(self) -> None:
-        self._stopping = asyncio.ensure_future(self._stop())
+        self._stopping = asyncio.ensure_future(self._stop_if_idle())
+
+    async def _stop_if_idle(self) -> None:
+        # A page may have been opened in the last moment.
+        if not self._waiting():
+            await self._stop()
 
     async def _stop(self) -> None:
         if self._closing is not None:
