@@ -20,6 +20,7 @@ PROJECT = {
     "codebase/places.sql",
     "codebase/search.sql",
     "codebase/vectors.sql",
+    *(f"work/{name}.sql" for name in ("items", "tree", "ready", "claims", "reviews", "history")),
 }
 """Files whose tables stand in a project; all others are prepared in the registry."""
 

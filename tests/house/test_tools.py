@@ -17,7 +17,8 @@ BUDGETS = {
     "projects, entities": 2_000,
     "codebase": 800,
     "ports": 420,
-    "projects, entities, codebase, ports": 5_000,
+    "work": 1_300,
+    "projects, entities, codebase, ports, work": 5_000,
 }
 """Tokens (characters / 4) of the default toolset's tools/list, by rooms."""
 
@@ -66,7 +67,9 @@ def test_every_tool_says_what_it_is_for(tool: Tool) -> None:
 def test_every_tool_has_its_hints(tool: Tool) -> None:
     hints = tool.annotations
     assert hints["openWorldHint"] is False
-    reads = tool.name.startswith(("get_", "list_", "query_", "find_", "read_", "semantic_"))
+    reads = tool.name.startswith(
+        ("get_", "list_", "query_", "find_", "read_", "ready_", "blocked_", "semantic_")
+    )
     assert hints.get("readOnlyHint", False) is reads
     if not reads:
         assert hints["destructiveHint"] is tool.name.startswith(("delete_", "remove_"))
