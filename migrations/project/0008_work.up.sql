@@ -12,8 +12,8 @@
 --     is updated; only then is it looked whether a circle would close. So of two changes that close one
 --     together, the second sees the first.
 --   * open_blockers counts what an item waits for: its own open blockers, and one more while its parent
---     waits. A link holds its source with FOR SHARE while it counts, and closing the source updates that
---     row: one of them sees the other.
+--     waits. A link locks both its ends before it counts, and closing the source updates that row: one
+--     of them sees the other.
 --   * An item that is open has an open parent. Who opens, adds or moves holds the parent with FOR SHARE;
 --     who closes the parent looks for open children after it has the parent's row.
 -- A claim is an epoch and a time: whoever writes under it names the epoch, and both are conditions of
@@ -550,7 +550,6 @@ CREATE FUNCTION workflow.follow_work_link() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     circle boolean := false;
-    source record;
 BEGIN
     IF NEW.removed_at IS NULL AND NEW.type <> 'relates' THEN
         -- First, so that nobody else changes the graph until this is committed.
@@ -571,8 +570,10 @@ BEGIN
         END IF;
     END IF;
     IF NEW.type = 'blocks' THEN
-        source := workflow.share_work_parent(NEW.source_id);
-        IF source.is_open THEN
+        -- Both in one order, or this would wait for one who closes both, and he for this.
+        PERFORM FROM workflow.work_items AS i WHERE i.id IN (NEW.source_id, NEW.target_id)
+        ORDER BY i.id FOR NO KEY UPDATE;
+        IF (SELECT i.is_open FROM workflow.work_items AS i WHERE i.id = NEW.source_id) THEN
             PERFORM workflow.add_work_blockers(
                 ARRAY[NEW.target_id], CASE WHEN NEW.removed_at IS NULL THEN 1 ELSE -1 END);
         END IF;
