@@ -26,6 +26,8 @@ from benchmarks import (
     search_lines,
     search_quality,
     searching,
+    work,
+    work_reading,
 )
 from benchmarks.figures import Figure, Finding, NotRun
 from benchmarks.frame import FULL_MINUTES, Effort, Part
@@ -45,6 +47,9 @@ PARTS: Mapping[str, Part] = {
     "start.memory": memory.measure,
     "ports.allocate": ports.measure,
     "ports.find": full_ranges.measure,
+    "work.calls": work.measure,
+    "work.ready": work_reading.measure_ready,
+    "work.plan": work_reading.measure_plan,
     "search-quality": search_quality.measure,
 }
 """Every benchmark; a name before the dot stands for all of its parts."""

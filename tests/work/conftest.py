@@ -27,6 +27,13 @@ async def sql(app: App, project: str, connect: Callable[..., Any]) -> asyncpg.Co
 
 
 @pytest.fixture
+async def other(app: App, project: str, connect: Callable[..., Any]) -> asyncpg.Connection:
+    """Another one."""
+    connection: asyncpg.Connection = await connect((await app.open(project)).database.name)
+    return connection
+
+
+@pytest.fixture
 def make(work: Work) -> Make:
     """Make an item; its id."""
 

@@ -40,7 +40,7 @@ async def test_of_many_changes_at_once_to_one_version_one_is_made(work: Work, ma
 async def test_a_status_goes_only_where_its_kind_allows(work: Work, make) -> None:
     item = await make("a")
     shown = await work.get(item)
-    assert "completed" in shown.next_statuses
+    assert "completed" in (shown.next_statuses or ())
     done = await work.finish(item)
     with pytest.raises(Conflict, match="does not allow"):
         await work.update(item, {"status": "in_review"}, version=done.version)
@@ -92,7 +92,8 @@ async def test_a_child_that_meets_the_end_of_its_parent_is_refused_or_keeps_it_o
         parent = await make("parent")
         await asyncio.gather(work.finish(parent), make("child", parent), return_exceptions=True)
     orphans = """
-        SELECT c.id FROM workflow.work_items AS c JOIN workflow.work_items AS p ON p.id = c.parent_id
+        SELECT c.id FROM workflow.work_items AS c
+        JOIN workflow.work_items AS p ON p.id = c.parent_id
         WHERE c.is_open AND NOT p.is_open"""
     assert await sql.fetch(orphans) == []
 
@@ -169,7 +170,7 @@ async def test_history_is_nobodys_to_change(work: Work, make, app: App, project:
     await make("a")
     database = (await app.open(project)).database
     for statement in ("DELETE FROM workflow.work_history", "DELETE FROM workflow.work_items"):
-        with pytest.raises(Exception, match="lacks a right|append-only"):
+        with pytest.raises(Exception, match="lacks a right"):
             await database.execute_text(statement)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import asyncpg
 import pytest
@@ -12,9 +13,11 @@ from undercroft.work.service import Work
 
 COUNTED = """
 SELECT i.title FROM workflow.work_items AS i WHERE i.open_blockers <> (
-    SELECT count(*) FROM workflow.work_links AS l JOIN workflow.work_items AS s ON s.id = l.source_id
+    SELECT count(*) FROM workflow.work_links AS l
+    JOIN workflow.work_items AS s ON s.id = l.source_id
     WHERE l.target_id = i.id AND l.type = 'blocks' AND l.removed_at IS NULL AND s.is_open)
-  + coalesce((SELECT (p.open_blockers > 0)::int FROM workflow.work_items AS p WHERE p.id = i.parent_id), 0)
+  + coalesce((SELECT (p.open_blockers > 0)::int FROM workflow.work_items AS p
+              WHERE p.id = i.parent_id), 0)
 """
 
 
@@ -60,7 +63,7 @@ async def test_a_blocker_that_is_reopened_deleted_or_restored_counts_as_it_stand
 
 async def test_no_circle_of_any_length_closes(work: Work, make) -> None:
     ids = [await make(str(n)) for n in range(6)]
-    for before, after in zip(ids, ids[1:], strict=False):
+    for before, after in pairwise(ids):
         await work.link(before, "blocks", after)
     for last in ids[1:]:
         with pytest.raises(Conflict, match="wait for itself"):
@@ -102,11 +105,12 @@ async def test_a_move_that_would_close_a_circle_is_refused(work: Work, make) -> 
 
 
 async def test_of_two_links_that_close_a_circle_together_one_is_refused(
-    work: Work, make, connect, app, project: str, sql: asyncpg.Connection
+    work: Work, make, sql: asyncpg.Connection, other: asyncpg.Connection
 ) -> None:
     a, b = await make("a"), await make("b")
-    insert = "INSERT INTO workflow.work_links (source_id, type, target_id) VALUES ($1, 'blocks', $2)"
-    other = await connect((await app.open(project)).database.name)
+    insert = (
+        "INSERT INTO workflow.work_links (source_id, type, target_id) VALUES ($1, 'blocks', $2)"
+    )
     for isolation in ("read_committed", "repeatable_read"):
         first = sql.transaction()
         await first.start()
@@ -128,21 +132,21 @@ async def test_of_two_links_that_close_a_circle_together_one_is_refused(
 
 
 async def test_a_link_that_meets_the_end_of_its_blocker_counts_right(
-    work: Work, make, connect, app, project: str, sql: asyncpg.Connection
+    work: Work, make, sql: asyncpg.Connection, other: asyncpg.Connection
 ) -> None:
     a, b = await make("a"), await make("b")
     transaction = sql.transaction()
     await transaction.start()
     await sql.execute(
-        "UPDATE workflow.work_items SET status = 'completed', version = version + 1 WHERE id = $1", a
+        "UPDATE workflow.work_items SET status = 'completed', version = version + 1 WHERE id = $1",
+        a,
     )
     linking = asyncio.create_task(work.link(a, "blocks", b))
-    watch = await connect((await app.open(project)).database.name)
     blocked = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND wait_event_type = 'Lock'"
     )
-    while not await watch.fetchval(blocked):
+    while not await other.fetchval(blocked):
         assert not linking.done()
     await transaction.commit()
     assert (await linking).changed
@@ -159,7 +163,7 @@ async def test_links_made_and_blockers_finished_at_once_leave_right_counts(
         for m in range(n + 1, min(n + 5, 16)):
             await work.link(ids[n], "blocks", ids[m])
 
-    await asyncio.gather(*map(link, range(15)), *(work.finish(ids[n]) for n in range(0, 8)))
+    await asyncio.gather(*map(link, range(15)), *(work.finish(ids[n]) for n in range(8)))
     assert await sql.fetch(COUNTED) == []
     assert await sql.fetchval("SELECT count(*) FROM workflow.work_links") == 54
 

@@ -45,7 +45,7 @@ async def test_it_is_always_somebodys_turn_and_nobody_elses(work: Work, step: st
         await work.review(step, "propose", agent="ada")
     await work.review(step, "propose", agent="ada", content="v1")
     for agent, action in (("ada", "approve"), ("ada", "request_changes"), ("bob", "revise")):
-        with pytest.raises(Conflict, match="Next|cannot"):
+        with pytest.raises(Conflict, match="cannot"):
             await work.review(step, action, agent=agent, content="x")
     with pytest.raises(Conflict):
         await work.review(step, "propose", agent="eve", content="mine")

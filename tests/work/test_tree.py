@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from itertools import pairwise
+from typing import Any
 
 import asyncpg
 import pytest
@@ -33,7 +34,7 @@ PLAN = [
 ]
 
 
-async def titles(work: Work, item: str = "", **shown) -> list[str]:
+async def titles(work: Work, item: str = "", **shown: Any) -> list[str]:
     return [f"{'  ' * n.depth}{n.title}" for n in (await work.get_plan(item, **shown)).items]
 
 

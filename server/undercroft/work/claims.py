@@ -10,6 +10,7 @@ from undercroft.errors import Conflict, InvalidInput, NotFound
 from undercroft.work.fields import filters, holder_of, item_id
 from undercroft.work.items import bounded
 from undercroft.work.models import Claimed, Written
+from undercroft.work.ready import beneath
 from undercroft.work.store import steadily, why_not, why_not_claimed, written
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ async def claim(
             raise await why_not_claimed(db, known)
         return Claimed.from_row(row)
     found = filters(where or {})
-    chosen = (found["kind"], found["labels"], found["under"])
+    chosen = (found["kind"], found["labels"], await beneath(db, found["under"]))
     row = await steadily(db, SQL.claim_best, holder, seconds, *chosen, db.actor)
     if row is None:
         raise NotFound(

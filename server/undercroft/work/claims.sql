@@ -1,16 +1,12 @@
 -- claim_best --
 -- The best item that can be started, or was begun and is no longer held; nobody else gets the same.
-WITH RECURSIVE beneath AS (
-    SELECT i.id FROM workflow.work_items AS i WHERE i.id = $5::text
-    UNION ALL
-    SELECT c.id FROM beneath AS b JOIN workflow.work_items AS c ON c.place = b.id
-), lost AS MATERIALIZED (
+WITH lost AS MATERIALIZED (
     SELECT i.id FROM workflow.work_items AS i
     WHERE i.category = 'doing' AND i.claim_holder IS NOT NULL AND i.deleted_at IS NULL
       AND i.claim_until <= clock_timestamp() AND i.open_blockers = 0
       AND (cardinality($3::text[]) = 0 OR i.kind = ANY ($3)) AND i.labels @> $4::text[]
       AND (i.assignee IS NULL OR i.assignee = $1)
-      AND ($5 = '' OR i.id IN (SELECT b.id FROM beneath AS b))
+      AND ($5::text[] IS NULL OR i.id IN (SELECT unnest($5)))
     ORDER BY i.priority, i.due_at, i.created_at, i.id LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED
 ), best AS MATERIALIZED (
@@ -20,7 +16,7 @@ WITH RECURSIVE beneath AS (
       AND NOT EXISTS (SELECT FROM workflow.work_items AS c WHERE c.parent_id = i.id AND c.is_open)
       AND (cardinality($3::text[]) = 0 OR i.kind = ANY ($3)) AND i.labels @> $4::text[]
       AND (i.assignee IS NULL OR i.assignee = $1)
-      AND ($5 = '' OR i.id IN (SELECT b.id FROM beneath AS b))
+      AND ($5::text[] IS NULL OR i.id IN (SELECT unnest($5)))
     ORDER BY i.priority, i.due_at, i.created_at, i.id LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED
 ), chosen AS (

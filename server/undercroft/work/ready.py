@@ -31,9 +31,17 @@ async def ready(
     found = filters(where or {})
     rows = await db.fetch(
         SQL.list_ready,
-        *(found["kind"], found["labels"], found["assignee"], found["under"], limit),
+        *(found["kind"], found["labels"], found["assignee"]),
+        *(await beneath(db, found["under"]), limit),
     )
     return [_ready(row) for row in rows]
+
+
+async def beneath(db: Database, item: str) -> list[str] | None:
+    """An item and all beneath it; None where none is named, which is no condition."""
+    if not item:
+        return None
+    return [row["id"] for row in await db.fetch(SQL.list_beneath, item)]
 
 
 def _ready(row: Any) -> Ready:

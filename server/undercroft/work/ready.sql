@@ -1,16 +1,12 @@
 -- list_ready --
 -- What can be started now, what was begun and is no longer held first, the best first.
-WITH RECURSIVE beneath AS (
-    SELECT i.id FROM workflow.work_items AS i WHERE i.id = $4::text
-    UNION ALL
-    SELECT c.id FROM beneath AS b JOIN workflow.work_items AS c ON c.place = b.id
-), lost AS (
+WITH lost AS (
     SELECT i.* FROM workflow.work_items AS i
     WHERE i.category = 'doing' AND i.claim_holder IS NOT NULL AND i.deleted_at IS NULL
       AND i.claim_until <= clock_timestamp() AND i.open_blockers = 0
       AND (cardinality($1::text[]) = 0 OR i.kind = ANY ($1)) AND i.labels @> $2::text[]
       AND ($3 = '' OR i.assignee IS NULL OR i.assignee = $3)
-      AND ($4 = '' OR i.id IN (SELECT b.id FROM beneath AS b))
+      AND ($4::text[] IS NULL OR i.id IN (SELECT unnest($4)))
     ORDER BY i.priority, i.due_at, i.created_at, i.id LIMIT $5
 ), todo AS (
     SELECT i.* FROM workflow.work_items AS i
@@ -18,7 +14,7 @@ WITH RECURSIVE beneath AS (
       AND NOT EXISTS (SELECT FROM workflow.work_items AS c WHERE c.parent_id = i.id AND c.is_open)
       AND (cardinality($1::text[]) = 0 OR i.kind = ANY ($1)) AND i.labels @> $2::text[]
       AND ($3 = '' OR i.assignee IS NULL OR i.assignee = $3)
-      AND ($4 = '' OR i.id IN (SELECT b.id FROM beneath AS b))
+      AND ($4::text[] IS NULL OR i.id IN (SELECT unnest($4)))
     ORDER BY i.priority, i.due_at, i.created_at, i.id LIMIT $5
 ), chosen AS (
     SELECT 0 AS turn, lost.* FROM lost
@@ -50,3 +46,12 @@ WHERE i.is_open AND i.open_blockers > 0
   AND ($1::smallint IS NULL OR (i.priority, i.created_at, i.id) > ($1, $2::timestamptz, $3::text))
 ORDER BY i.priority, i.created_at, i.id
 LIMIT $4;
+
+-- list_beneath --
+-- An item and all beneath it.
+WITH RECURSIVE tree AS (
+    SELECT i.id FROM workflow.work_items AS i WHERE i.id = $1
+    UNION ALL
+    SELECT c.id FROM tree AS t JOIN workflow.work_items AS c ON c.place = t.id
+)
+SELECT id FROM tree;

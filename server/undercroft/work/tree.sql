@@ -41,29 +41,28 @@ WITH RECURSIVE tree AS (
            c.kind, c.title, c.status, c.category, c.priority, c.open_blockers
     FROM tree AS t JOIN workflow.work_items AS c ON c.place = t.id
     WHERE c.deleted_at IS NULL AND (c.archived_at IS NULL OR $3)
-), parents AS (
-    SELECT DISTINCT t.parent_id AS id FROM tree AS t WHERE t.category <> 'dropped'
-), rolled AS (
-    SELECT a.id, count(*) AS leaves, count(*) FILTER (WHERE t.category = 'done') AS done
-    FROM tree AS t LEFT JOIN parents AS p ON p.id = t.id, unnest(t.chain) AS a (id)
-    WHERE p.id IS NULL AND t.category <> 'dropped'
-    GROUP BY a.id
-), below AS (
-    SELECT a.id, count(*) - 1 AS items FROM tree AS t, unnest(t.chain) AS a (id) GROUP BY a.id
 ), levels AS (
     SELECT depth, sum(sum(100 + length(title))) OVER (ORDER BY depth) AS characters
     FROM tree GROUP BY depth
 ), fit AS (
-    SELECT least($4::integer, greatest(coalesce(max(depth) FILTER (WHERE characters <= $2), 0), 1)) AS depth
+    SELECT least($4::integer, greatest(coalesce(max(depth) FILTER (WHERE characters <= $2), 0), 1)) AS depth,
+           (SELECT count(*) FROM tree)::int AS total
     FROM levels
+), parents AS (
+    SELECT DISTINCT t.parent_id AS id FROM tree AS t WHERE t.category <> 'dropped'
+), rolled AS (
+    SELECT a.id, count(*)::int - 1 AS below, count(*) FILTER (WHERE t.leaf) AS leaves,
+           count(*) FILTER (WHERE t.leaf AND t.done) AS done
+    FROM fit, (
+        SELECT t.chain, t.category = 'done' AS done, t.category <> 'dropped' AND p.id IS NULL AS leaf
+        FROM tree AS t LEFT JOIN parents AS p ON p.id = t.id
+    ) AS t, unnest(t.chain[1:fit.depth + 1]) AS a (id)
+    GROUP BY a.id
 )
 SELECT t.id, t.depth, t.kind, t.title, t.status, t.priority, t.open_blockers > 0 AS blocked,
        CASE WHEN r.leaves > 0 THEN round(100.0 * r.done / r.leaves, 1)::float8 END AS progress,
-       b.items::int AS below, t.depth = fit.depth AS cut,
-       (SELECT count(*) FROM tree)::int AS total
-FROM tree AS t CROSS JOIN fit
-JOIN below AS b ON b.id = t.id
-LEFT JOIN rolled AS r ON r.id = t.id
+       r.below, t.depth = fit.depth AS cut, fit.total
+FROM fit, tree AS t JOIN rolled AS r ON r.id = t.id
 WHERE t.depth <= fit.depth
 ORDER BY t.path
 OFFSET $5 LIMIT $6;
