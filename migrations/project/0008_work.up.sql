@@ -534,7 +534,8 @@ BEGIN
         'labels', NEW.labels, 'assignee', NEW.assignee, 'due_at', NEW.due_at,
         'acceptance', NEW.acceptance, 'code', NEW.code, 'entities', NEW.entities,
         'outcome', NEW.outcome, 'archived_at', NEW.archived_at, 'deleted_at', NEW.deleted_at,
-        'claim_holder', NEW.claim_holder, 'claim_epoch', NEW.claim_epoch),
+        'claim_holder', NEW.claim_holder, 'claim_epoch', NEW.claim_epoch,
+        'claim_until', NEW.claim_until),
         NEW.updated_by, NEW.updated_agent, NEW.updated_at);
     RETURN NULL;
 END

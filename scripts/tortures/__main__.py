@@ -31,6 +31,7 @@ SCENARIOS = (
     "hostile_trees",
     "secrets",
     "ports",
+    "work",
 )
 
 FAULT_PATIENCE = 300.0

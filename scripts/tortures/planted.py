@@ -200,6 +200,26 @@ async def _take_ports_blindly(scratch: Scratch) -> None:
         await admin.execute("CREATE INDEX ON public.port_allocations (host, port)")
 
 
+FENCE = "i.claim_epoch = {} AND i.claim_until > clock_timestamp()"
+
+
+def _leave_out_the_fence() -> None:
+    for name, place in (("finish_item", "$2"), ("update_item", "$4")):
+        _reword(name, (FENCE.format(place), "true"))()
+
+
+GRAPH = "UPDATE workflow.work_graph SET changes = changes + 1;"
+
+
+async def _check_circles_without_lock(scratch: Scratch) -> None:
+    async with scratch.asked("project_work") as admin:
+        name = "workflow.follow_work_link"
+        text = await admin.fetchval(f"SELECT pg_get_functiondef('{name}'::regproc)")
+        if GRAPH not in text:
+            raise SystemExit(f"the fault does not fit {name} any more")
+        await admin.execute(text.replace(GRAPH, ""))
+
+
 async def _write_no_history(scratch: Scratch) -> None:
     async with scratch.asked("project_crowd") as admin:
         await admin.execute("ALTER TABLE workflow.entities DISABLE TRIGGER record_history")
@@ -289,6 +309,21 @@ FAULTS: dict[str, Fault] = {
         meaning="what other programs have is not looked at",
         scenario="ports",
         in_process=_probe_nothing,
+    ),
+    "fence": Fault(
+        meaning="who lost his claim may still write",
+        scenario="work",
+        in_process=_leave_out_the_fence,
+    ),
+    "skip": Fault(
+        meaning="the best item is chosen without locking it",
+        scenario="work",
+        in_process=_reword("claim_best", ("FOR NO KEY UPDATE SKIP LOCKED", "")),
+    ),
+    "circle": Fault(
+        meaning="circles are looked for without a lock",
+        scenario="work",
+        in_server=_check_circles_without_lock,
     ),
 }
 
