@@ -20,7 +20,10 @@ PROJECT = {
     "codebase/places.sql",
     "codebase/search.sql",
     "codebase/vectors.sql",
-    *(f"work/{name}.sql" for name in ("items", "tree", "ready", "claims", "reviews", "history")),
+    *(
+        f"work/{name}.sql"
+        for name in ("items", "tree", "ready", "claims", "reviews", "history", "transfer")
+    ),
 }
 """Files whose tables stand in a project; all others are prepared in the registry."""
 

@@ -30,6 +30,7 @@ COMMANDS = (
     "index",
     "port",
     "ports",
+    "work",
     "call",
     "tools",
     "project",

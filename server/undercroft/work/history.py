@@ -72,5 +72,8 @@ async def undo(
         raise NotFound(f"{known} has no version before {version}.", hint="delete_work removes it.")
     row = await steadily(db, SQL.undo_item, known, version, target, bounded(epoch), db.actor)
     if row is None:
-        raise await why_not(db, known, version=version, epoch=epoch)
+        error = await why_not(db, known, version=version, epoch=epoch)
+        if error.data.get("version") == version and "changed at this moment" in error.message:
+            raise NotFound(f"The history of {known} begins after version {target}.")
+        raise error
     return written(row)

@@ -280,3 +280,18 @@ class Settings:
     """A step whose agreed complexity is above becomes a task."""
     max_iterations: int
     """Changes that may be asked for before it is a dispute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What an import has made."""
+
+    items: int
+    links: int
+    comments: int
+    known: int
+    """Items that were there already, and were left as they are."""
+    reopened: int | None = None
+    """Times that a parent was opened again, since something beneath it is open."""
+    left_out: Sequence[str] | None = None
+    """Links that would have closed a circle."""

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from undercroft.paging import Page
-from undercroft.work import claims, history, items, kinds, ready, reviews, tree
+from undercroft.work import claims, history, items, kinds, ready, reviews, transfer, tree
 from undercroft.work.models import (
     Blocked,
     Claimed,
     Comment,
+    Imported,
     Item,
     Link,
     Plan,
@@ -151,3 +152,11 @@ class Work:
     ) -> dict[str, Any]:
         """Make a kind of the project's own."""
         return await kinds.define(self._db, name, statuses, description)
+
+    async def export(self) -> list[str]:
+        """Everything but the history, as JSON lines; imported, they export the same again."""
+        return await transfer.exported(self._db)
+
+    async def import_text(self, text: str, form: str = "auto") -> Imported:
+        """Lines of ours, or what beads, Task-master or GitHub write; see `transfer.imported`."""
+        return await transfer.imported(self._db, text, form)

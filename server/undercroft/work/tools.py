@@ -10,6 +10,7 @@ from undercroft.work.models import (
     Blocked,
     Claimed,
     Comment,
+    Imported,
     Item,
     Link,
     Plan,
@@ -282,3 +283,12 @@ async def set_review_rules(
     return await work.settings(
         None if complexity_threshold == -1 else complexity_threshold, max_iterations or None
     )
+
+
+@tools.write(toolset="work_admin", idempotent=True)
+async def import_work(work: Work, text: str, format: str = "auto") -> Imported:  # noqa: A002 - the agent's word
+    """Take over work: JSON lines of `undercroft work export`, beads, Task-master, GitHub issues.
+
+    What was imported before is left as it is. format: auto, undercroft, beads, taskmaster, github.
+    """
+    return await work.import_text(text, format)
