@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -189,3 +190,25 @@ def call(app: App) -> Call:
         return outcome.body
 
     return call
+
+
+@pytest.fixture(scope="session")
+def git() -> Callable[..., None]:
+    """Run git in a folder: `git(folder, "worktree", "add", "../fix")`."""
+
+    def git(folder: Path, *words: str) -> None:
+        named = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
+        subprocess.run(["git", *named, *words], cwd=folder, check=True, capture_output=True)
+
+    return git
+
+
+@pytest.fixture
+def main_and_linked(git: Callable[..., None], tmp_path: Path, project_name: str) -> list[Path]:
+    """A checkout that is named as the project, and a linked worktree beside it."""
+    main, linked = tmp_path / project_name, tmp_path / "fix"
+    main.mkdir()
+    git(main, "init")
+    git(main, "commit", "--allow-empty", "-m", "first")
+    git(main, "worktree", "add", str(linked))
+    return [main, linked]

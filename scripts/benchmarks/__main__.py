@@ -96,7 +96,7 @@ def main() -> int:
     findings = asyncio.run(run(chosen(args.names), effort, show=not args.json))
     every = [finding for group in findings.values() for finding in group]
     if args.write_docs:
-        report.write_docs(findings, quick=args.quick)
+        report.write_docs(findings, quick=args.quick, order=list(PARTS))
     sys.stdout.write(
         report.as_json(findings, quick=args.quick) if args.json else report.last_line(every)
     )
@@ -111,7 +111,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="everything, for a program")
     parser.add_argument("--quick", action="store_true", help="few rounds, small tables")
     parser.add_argument("--budget", type=float, default=FULL_MINUTES, metavar="MINUTES")
-    parser.add_argument("--write-docs", action="store_true", help="rewrite docs/benchmarks.md")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="keep the figures in docs/benchmarks.md"
+    )
     parser.add_argument(
         "--data", type=Path, default=_folder("BENCH_DATA"), metavar="DIR", help=DATA_HELP
     )

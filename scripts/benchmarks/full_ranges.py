@@ -44,7 +44,7 @@ async def measure(effort: Effort) -> AsyncIterator[Figure]:
             ):
                 effort.tell(f"ports: {name}")
                 sides = {layout: timed(road(layout)) for layout in ("empty", *layouts)}
-                samples = await interleave(sides, rounds=effort.rounds(500, 60), warm=20)
+                samples = await interleave(sides, rounds=effort.rounds(500, 30), warm=10)
                 for layout, where in layouts.items():
                     pair = {"ours": samples[layout], "bare": samples["empty"]}
                     yield _judgement(name, layout, where).figure(pair)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,8 @@ HEAD = """\
 
 Written by `scripts/bench --write-docs`; do not edit. Each figure stands beside its target and
 beside the bare thing, measured in the same run with interleaved rounds (A B, B A, …). Figures are
-medians unless they say p95; in brackets the middle 95 % of a bootstrap over the rounds.
+medians unless they say p95; in brackets the middle 95 % of a bootstrap over the rounds. Below each
+heading stands when and on what it was measured.
 """
 
 
@@ -96,17 +99,26 @@ def machine() -> dict[str, str]:
     }
 
 
-def write_docs(findings: Mapping[str, Sequence[Finding]], *, quick: bool) -> None:
-    """Keep the latest figures in the repository."""
-    every = [finding for group in findings.values() for finding in group]
+def write_docs(
+    findings: Mapping[str, Sequence[Finding]], *, quick: bool, order: Sequence[str], to: Path = DOCS
+) -> None:
+    """Keep the latest figures in the repository; what was not measured now stays as it was."""
     facts = ", ".join(f"{name} {value}" for name, value in machine().items())
-    kind = "quick run" if quick else "full run"
-    sections = [_section(part, group) for part, group in findings.items()]
-    DOCS.parent.mkdir(exist_ok=True)
-    DOCS.write_text("\n".join([HEAD, f"{kind}: {facts}.\n", *sections, last_line(every) + ".\n"]))
+    ran = f"{'quick' if quick else 'full'} run of {date.today():%Y-%m-%d}: {facts}."  # noqa: DTZ011 - a day, for a reader
+    new = {part: _section(part, group, ran) for part, group in findings.items()}
+    sections = _written(to) | new
+    to.parent.mkdir(exist_ok=True)
+    to.write_text("\n".join([HEAD, *(sections[part] for part in order if part in sections)]))
 
 
-def _section(part: str, findings: Sequence[Finding]) -> str:
+def _written(document: Path) -> dict[str, str]:
+    """The sections that are there, by the benchmarks' names."""
+    text = document.read_text("utf-8") if document.exists() else ""
+    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]
+    return {part.splitlines()[0].removeprefix("## "): part.rstrip("\n") + "\n" for part in parts}
+
+
+def _section(part: str, findings: Sequence[Finding], ran: str) -> str:
     figures = [
         [
             figure.meaning,
@@ -127,7 +139,7 @@ def _section(part: str, findings: Sequence[Finding]) -> str:
         if isinstance(one, Table)
     ]
     parts += [f"Not run: {one.name}; {one.reason}\n" for one in findings if isinstance(one, NotRun)]
-    return "\n".join([f"## {part}\n", *parts])
+    return "\n".join([f"## {part}\n", f"{ran}\n", *parts])
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -30,7 +30,7 @@ async def torture(effort: Effort) -> AsyncIterator[Invariant]:
                 await ask(app, "create_project", name=f"field_{number}")
         await effort.plant(place)
         effort.tell("killed at every statement")
-        deaths = await _killed_at_each(place, effort.count(1, quick=6))
+        deaths = await _killed_at_each(place, effort.count(1, quick=16))
         wrong = [text for death in deaths for text in death["wrong"]]
         yield none_of("databases wrong after a kill", wrong, "once migrated again")
         yield at_least("kills", len(deaths) - 1, 10, "each at another statement")

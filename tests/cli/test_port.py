@@ -57,3 +57,14 @@ def test_what_cannot_be_is_said_with_its_exit_status(cli: Run, checkout: Path) -
     unknown = cli("port", "web", "--range", "nowhere")
     assert unknown.returncode == 3
     assert "list_port_ranges" in unknown.stderr
+
+
+def test_a_linked_worktree_has_the_project_of_its_main_checkout_and_ports_of_its_own(
+    cli: Run, main_and_linked: list[Path]
+) -> None:
+    main, linked = main_and_linked
+    ports = {int(cli("port", "web", folder=folder).stdout) for folder in (linked, main)}
+    assert len(ports) == 2
+    seen = json.loads(cli("ports", "--json").stdout)["ports"]
+    mine = {one["worktree"]: one["project"] for one in seen if one["port"] in ports}
+    assert mine == {str(main): main.name, str(linked): main.name}

@@ -24,7 +24,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def cli(settings: Settings, tmp_path: Path) -> Run:
     """Run `undercroft …` in a folder of its own against the test's registry."""
 
-    def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        *words: str, stdin: str = "", folder: Path = tmp_path
+    ) -> subprocess.CompletedProcess[str]:
         env = {
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path / "home"),
@@ -36,7 +38,7 @@ def cli(settings: Settings, tmp_path: Path) -> Run:
         return subprocess.run(
             [sys.executable, "-W", "error", "-m", "undercroft", *words],
             env=env,
-            cwd=tmp_path,
+            cwd=folder,
             input=stdin,
             capture_output=True,
             text=True,

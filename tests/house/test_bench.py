@@ -146,3 +146,24 @@ def test_no_question_is_asked_twice(figures: Any) -> None:
     asked = list(itertools.islice(questions.stream(words), 1_000))
     assert tuple(asked[: len(questions.QUESTIONS)]) == questions.QUESTIONS
     assert len(set(asked)) > 990
+
+
+def test_a_run_of_some_parts_leaves_the_figures_of_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    report = importlib.import_module("benchmarks.report")
+    figures = importlib.import_module("benchmarks.figures")
+    docs = tmp_path / "benchmarks.md"
+
+    def write(reason: str, *parts: str) -> None:
+        found = {part: [figures.NotRun(name="x", reason=reason)] for part in parts}
+        report.write_docs(found, quick=True, order=["a.b", "c.d"], to=docs)
+
+    write("at first", "c.d")
+    write("at first", "a.b")
+    first = docs.read_text()
+    assert first.index("## a.b") < first.index("## c.d")
+    assert first.count("quick run of ") == 2
+    write("anew", "a.b")
+    assert docs.read_text() == first.replace("at first", "anew", 1)

@@ -258,3 +258,21 @@ async def test_two_registries_that_start_together_share_one_template(
             await drop(admin, name)
         for n in range(3):
             await admin.execute(f'DROP ROLE IF EXISTS "project_{project_name}_{n}"')
+
+
+async def test_a_linked_worktree_has_the_project_of_its_main_checkout(
+    app, projects, project_name, main_and_linked
+) -> None:
+    main, linked = main_and_linked
+    (linked / "web").mkdir()
+    above, its = f"{project_name}_a", f"{project_name}_m"
+    await projects.create(above, root=str(main.parent))
+    finder = app.started.finder
+    assert (await finder.find("", linked)).name == above
+    await projects.create(its, root=str(main))
+    finder.forget(above)
+    assert (await finder.find("", linked / "web")).name == its
+    own = f"{project_name}_w"
+    await projects.create(own, root=str(linked))
+    finder.forget(its)
+    assert (await finder.find("", linked / "web")).name == own

@@ -54,7 +54,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     pools = Pools(Connector(source), settings.pool_budget)
     quick = dataclasses.replace(settings, auto_migrate=False)
     try:
-        async with pools.dedicated(maintenance) as connection:
+        patience = settings.acquire_timeout
+        async with pools.dedicated(maintenance, patience) as connection:
             server = dict(await connection.fetchrow(SQL.describe_server.text))
         server["has_vector"] = server["may_create_vector"] or await _template_has_vector(pools)
         for finding in _of_server(server, settings, pooler=pools.behind_pooler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from undercroft.checkout import checkout_of
 from undercroft.errors import InvalidInput
 from undercroft.projects.service import name_from
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 async def project_of(app: App, root: Path) -> str:
     """The name of the project that the folder belongs to.
 
+    A linked worktree belongs to that of its main checkout.
+
     Raises:
         InvalidInput: Several projects have it as their root.
 
@@ -23,9 +26,10 @@ async def project_of(app: App, root: Path) -> str:
     try:
         return await app.named("", root)
     except InvalidInput:
-        if app.settings.project or await (await app.projects("cli")).has_root(str(root)):
+        main = checkout_of(root).main
+        if app.settings.project or await (await app.projects("cli")).has_root(str(main)):
             raise
-        return await _made(app, root)
+        return await _made(app, main)
 
 
 async def _made(app: App, root: Path) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
-from undercroft.checkout import top_of
+from undercroft.checkout import checkout_of, top_of
 from undercroft.cli.bar import progress_bar
 from undercroft.errors import InvalidInput
 from undercroft.log import configure
@@ -62,15 +62,18 @@ async def run_search(args: argparse.Namespace, settings: Settings) -> int:
     from undercroft.app import open_app  # noqa: PLC0415
 
     configure("warning", "auto")
-    async with open_app(settings) as app, _codebase(app, top_of(Path.cwd())) as codebase:
-        if not await codebase.status():
-            await _index(codebase, top_of(Path.cwd()), shown=sys.stderr.isatty())
+    checkout = checkout_of(Path.cwd())
+    async with open_app(settings) as app, _codebase(app, checkout.top) as codebase:
+        indexed = {one.path for one in await codebase.status()}
+        if not indexed or (checkout.is_linked and str(checkout.top) not in indexed):
+            await _index(codebase, checkout.top, shown=sys.stderr.isatty())
         found = await codebase.search(
             " ".join(args.query),
             limit=args.limit,
             paths=args.path,
             languages=args.type,
             context=args.context,
+            folder=Path.cwd(),
         )
     if args.json:
         print(to_json(found).decode())

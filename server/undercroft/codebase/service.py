@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from undercroft.codebase.choice import Models
 from undercroft.codebase.models import Found, Hit, Place, Repository, SymbolPlace
 from undercroft.codebase.roots import Roots
+from undercroft.codebase.worktrees import without_doubles
 from undercroft.errors import InvalidInput, NotFound
 from undercroft.paging import Page
 from undercroft.progress import Progress, silent
@@ -34,6 +35,16 @@ TOKEN = 4
 """Characters of a token, about."""
 
 ANY_FOLDER = Roots()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """The repositories that an answer is from."""
+
+    those: Sequence[Standing]
+    filter: tuple[UUID, ...] = ()
+    """Their ids; empty: all there are."""
+    notes: Sequence[str] = ()
 
 
 class Codebase:
@@ -114,11 +125,13 @@ class Codebase:
         context: int = 0,
         max_tokens: int = MAX_TOKENS,
         cursor: str = "",
+        folder: Path | None = None,
     ) -> Found:
         """The places that answer a question best, from an index brought up to date first.
 
         Fewer than `limit` come where they have more than `max_tokens` together (at four
-        characters each); `next_cursor` goes on behind them.
+        characters each). `folder`: where the asker stands; of several worktrees of one repository
+        its own one answers, else the main one.
 
         Raises:
             InvalidInput: The query is empty, or a filter makes no sense.
@@ -127,14 +140,14 @@ class Codebase:
         """
         from undercroft.codebase.search import Request, Searcher  # noqa: PLC0415 - numpy
 
-        chosen = await self._chosen(repositories)
-        notes = await self._refresh(chosen)
+        chosen = await self._chosen(repositories, folder)
+        notes = [*chosen.notes, *await self._refresh(chosen.those)]
         request = Request(
             query=query,
             limit=max(1, min(limit, MAX_LIMIT)),
             paths=tuple(paths),
             languages=tuple(languages),
-            repositories=tuple(one.id for one in chosen) if repositories else (),
+            repositories=chosen.filter,
             context=context,
             characters=max_tokens * TOKEN,
             cursor=cursor,
@@ -142,39 +155,49 @@ class Codebase:
         self.indexer.keep_vectors()
         return await Searcher(self._db, self._models).search(request, notes)
 
-    async def symbol(
+    async def symbol(  # noqa: PLR0913 - what it can be narrowed by
         self,
         name: str,
         role: str = "",
         repositories: Sequence[str] = (),
         limit: int = 20,
         cursor: str = "",
+        *,
+        folder: Path | None = None,
     ) -> Page[SymbolPlace]:
-        """Where a name is defined and used."""
-        chosen = await self._chosen(repositories)
-        await self._refresh(chosen)
-        return await self._places.symbol(name, role, _ids(chosen, repositories), limit, cursor)
+        """Where a name is defined and used; `folder` as of `search`."""
+        chosen = await self._chosen(repositories, folder)
+        await self._refresh(chosen.those)
+        return await self._places.symbol(name, role, chosen.filter, limit, cursor)
 
     async def related(
-        self, path: str, line: int, repositories: Sequence[str] = (), limit: int = 10
+        self,
+        path: str,
+        line: int,
+        repositories: Sequence[str] = (),
+        limit: int = 10,
+        *,
+        folder: Path | None = None,
     ) -> list[Hit]:
-        """What resembles the code at a place."""
-        chosen = await self._chosen(repositories)
-        await self._refresh(chosen)
-        return await self._places.related(path, line, _ids(chosen, repositories), limit)
+        """What resembles the code at a place; `folder` as of `search`."""
+        chosen = await self._chosen(repositories, folder)
+        await self._refresh(chosen.those)
+        return await self._places.related(path, line, chosen.filter, limit)
 
-    async def read(
+    async def read(  # noqa: PLR0913 - what it can be narrowed by
         self,
         path: str,
         start: int = 1,
         end: int = 0,
         context: int = 0,
         repositories: Sequence[str] = (),
+        *,
+        folder: Path | None = None,
     ) -> Place:
-        """Lines of an indexed file, secrets masked."""
-        chosen = await self._chosen(repositories)
-        await self._refresh(chosen)
-        return await self._places.read(path, start, end, context, _ids(chosen, repositories))
+        """Lines of an indexed file, secrets masked; `folder` as of `search`."""
+        chosen = await self._chosen(repositories, folder)
+        await self._refresh(chosen.those)
+        return await self._places.read(path, start, end, context, chosen.filter)
 
     async def settled(self) -> None:
         """Wait for what an index does after it can be searched: tidying, the graph of vectors."""
@@ -193,11 +216,18 @@ class Codebase:
     async def _one(self, name: str) -> RepositoryStatus:
         return _named(await self.indexer.list(), name)[0]
 
-    async def _chosen(self, names: Sequence[str]) -> Sequence[Standing]:
+    async def _chosen(self, names: Sequence[str], folder: Path | None) -> _Chosen:
         every = await self.indexer.standing()
         if not every:
             raise NotFound("Nothing is indexed yet.", hint="index_repository indexes a folder.")
-        return [one for name in names for one in _named(every, name)] if names else every
+        if names:
+            named = [one for name in names for one in _named(every, name)]
+            return _Chosen(those=named, filter=_ids(named))
+        those, note = without_doubles(every, folder)
+        narrowed = len(those) < len(every)
+        return _Chosen(
+            those=those, filter=_ids(those) if narrowed else (), notes=[note] if note else []
+        )
 
     async def _refresh(self, chosen: Sequence[Standing]) -> list[str]:
         """Bring them up to date; what a reader should know of those where that did not work."""
@@ -235,8 +265,8 @@ def _named(every: Sequence[R], name: str) -> list[R]:
     return found
 
 
-def _ids(chosen: Sequence[Standing], names: Sequence[str]) -> list[UUID]:
-    return [one.id for one in chosen] if names else []
+def _ids(chosen: Sequence[Standing]) -> tuple[UUID, ...]:
+    return tuple(one.id for one in chosen)
 
 
 def _repository(of: RepositoryStatus, vectors: str | None = None) -> Repository:

@@ -63,6 +63,7 @@ async def cancel_indexing(codebase: Codebase, repository: str) -> Repository:
 @tools.read
 async def semantic_search(  # noqa: PLR0913, PLR0917 - what a search can be narrowed by
     codebase: Codebase,
+    caller: Caller,
     query: str,
     limit: Limit = 10,
     paths: Names = [],  # noqa: B006 - never changed
@@ -85,12 +86,14 @@ async def semantic_search(  # noqa: PLR0913, PLR0917 - what a search can be narr
         context=context_lines,
         max_tokens=max_tokens,
         cursor=cursor,
+        folder=caller.folder,
     )
 
 
 @tools.read
 async def find_symbol(  # noqa: PLR0913, PLR0917 - what a look-up can be narrowed by
     codebase: Codebase,
+    caller: Caller,
     name: str,
     role: Literal["", "definition", "reference"] = "",
     repositories: Names = [],  # noqa: B006 - never changed
@@ -98,24 +101,26 @@ async def find_symbol(  # noqa: PLR0913, PLR0917 - what a look-up can be narrowe
     cursor: str = "",
 ) -> Page[SymbolPlace]:
     """Where a name is defined and used."""
-    return await codebase.symbol(name, role, repositories, limit, cursor)
+    return await codebase.symbol(name, role, repositories, limit, cursor, folder=caller.folder)
 
 
 @tools.read
-async def find_related_code(
+async def find_related_code(  # noqa: PLR0913, PLR0917 - a place and what to compare it with
     codebase: Codebase,
+    caller: Caller,
     path: str,
     line: int = 1,
     repositories: Names = [],  # noqa: B006 - never changed
     limit: Limit = 10,
 ) -> list[Hit]:
     """Code in other files that resembles the code at a place."""
-    return await codebase.related(path, line, repositories, limit)
+    return await codebase.related(path, line, repositories, limit, folder=caller.folder)
 
 
 @tools.read
 async def read_code(  # noqa: PLR0913, PLR0917 - a place and how much of it
     codebase: Codebase,
+    caller: Caller,
     path: str,
     start_line: int = 1,
     end_line: int = 0,
@@ -123,4 +128,6 @@ async def read_code(  # noqa: PLR0913, PLR0917 - a place and how much of it
     repositories: Names = [],  # noqa: B006 - never changed
 ) -> Place:
     """Read lines of an indexed file (secrets masked)."""
-    return await codebase.read(path, start_line, end_line, context_lines, repositories)
+    return await codebase.read(
+        path, start_line, end_line, context_lines, repositories, folder=caller.folder
+    )

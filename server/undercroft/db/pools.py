@@ -55,14 +55,19 @@ class Pools:
             pool.expire()
 
     @asynccontextmanager
-    async def dedicated(self, database: str) -> AsyncIterator[asyncpg.Connection]:
-        """A connection of its own for administration, closed afterwards; the budget counts it."""
+    async def dedicated(
+        self, database: str, patience: float = 30.0
+    ) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of its own for administration, closed afterwards; the budget counts it.
+
+        `patience`: seconds to wait for it, and for a server that is just starting.
+        """
         limits = PoolLimits(
             minimum=0,
             maximum=2,
             idle=0.0,
             command_timeout=600.0,
-            acquire_timeout=30.0,
+            acquire_timeout=patience,
             max_queries=1,
         )
         pool = Pool(database, limits, self.budget, self._connector)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from undercroft.checkout import checkout_of
 from undercroft.db.queries import load_queries
 from undercroft.errors import Forbidden, InvalidInput, NotFound
 from undercroft.mcp.call import OpenProject
@@ -106,7 +107,7 @@ class ProjectFinder:
         known = self._by_folder.get(folder)
         if known and known[0] > now:
             return known[1]
-        rows = await self._registry.fetch(SQL.find_by_folder, str(folder))
+        rows = await self._containing(folder)
         if not rows:
             raise await self._nothing_named()
         deepest = [row["name"] for row in rows if row["root_path"] == rows[0]["root_path"]]
@@ -117,6 +118,21 @@ class ProjectFinder:
             )
         self._by_folder[folder] = (now + REMEMBER, deepest[0])
         return str(deepest[0])
+
+    async def _containing(self, folder: Path) -> Sequence[Mapping[str, Any]]:
+        """Projects whose root contains the folder, the deepest first.
+
+        A linked worktree belongs to the project of its main checkout, unless it has its own: which
+        folder happens to be above it says less.
+        """
+        rows = await self._registry.fetch(SQL.find_by_folder, str(folder))
+        checkout = checkout_of(folder)
+        if checkout.is_linked and not (
+            rows and Path(rows[0]["root_path"]).is_relative_to(checkout.top)
+        ):
+            place = str(checkout.in_main(folder))
+            rows = await self._registry.fetch(SQL.find_by_folder, place) or rows
+        return rows
 
     async def _nothing_named(self) -> InvalidInput:
         rows = await self._registry.fetch(SQL.list_names, "")

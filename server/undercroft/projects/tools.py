@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from undercroft.checkout import top_of
+from undercroft.checkout import checkout_of
 from undercroft.mcp.call import Caller
 from undercroft.mcp.toolset import Toolset
 from undercroft.paging import Page
@@ -87,5 +87,5 @@ async def _free_root(projects: Projects, folder: Path | None) -> str:
     """The repository or folder that the caller stands in, unless that says nothing."""
     if folder is None or folder in (Path.home(), Path(folder.anchor)):
         return ""
-    root = top_of(folder)
+    root = checkout_of(folder).main
     return "" if await projects.has_root(str(root)) else str(root)
