@@ -46,7 +46,7 @@ def test_the_budgets_speak_of_every_room() -> None:
 def test_the_instructions_are_short_and_name_only_tools_that_exist() -> None:
     assert len(INSTRUCTIONS) < 2_000
     verbs = (
-        "allocate|check|create|update|delete|restore|define|list|get|query|archive|index|find|read|"
+        "allocate|check|claim|finish|create|update|delete|restore|define|list|get|query|archive|index|find|read|"
         "semantic"
     )
     named = set(re.findall(rf"\b(?:{verbs})_[a-z_]+", INSTRUCTIONS))

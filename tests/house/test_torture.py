@@ -44,7 +44,7 @@ def left_behind(folder: str) -> list[str]:
     "scenario",
     [
         *("crashes", "one_record", "projects", "many_projects", "many_servers", "cancellations"),
-        *("indexing", "hostile_trees", "secrets", "ports"),
+        *("indexing", "hostile_trees", "secrets", "ports", "work"),
     ],
 )
 def test_a_short_run_holds(scenario: str, tmp_path: Path) -> None:
@@ -70,6 +70,9 @@ def test_migrations_hold_whatever_kills_them() -> None:
         ("mask", "secrets"),
         ("constraint", "ports"),
         ("probe", "ports"),
+        ("fence", "work"),
+        ("skip", "work"),
+        ("circle", "work"),
     ],
 )
 def test_a_planted_fault_is_caught(fault: str, scenario: str) -> None:

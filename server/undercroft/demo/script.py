@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mcp import MCPError
 
 from undercroft.demo.running import show_ports
+from undercroft.demo.working import show_work
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -60,6 +61,7 @@ async def _play(play: Play, project: str, started: float) -> BrokenPromise | Non
         await play.keep_records()
         await play.change_and_go_back()
         await show_ports(play)
+        await show_work(play)
     except BrokenPromise as broken:
         return broken
     return None

@@ -73,6 +73,8 @@ Finding: query_entities filters with `where`, e.g. \
 back unchanged. Name `fields` to save tokens.
 Nothing is lost: delete is soft, get_entity_history shows who changed what, undo goes back.
 Ports: before you start a server, allocate_port for its service (each worktree has its own).
+Work: create_plan makes a whole tree; claim_work gives the best ready item, and every write under \
+the claim passes its epoch; finish_work ends it.
 Retries: give writes an `idempotency_key`; after `outcome_unknown` or a lost answer send the same \
 call with the same key: it happens once.
 Errors have code, message, hint and retryable. Follow the hint.\
