@@ -28,7 +28,7 @@ FIELDS = st.fixed_dictionaries(
         "priority": st.integers(-1, 5),
         "labels": st.sampled_from([["a"], [""], "a"]),
         "due": TEXTS,
-        "code": st.sampled_from([["a.py:1-2"], [{"path": "x"}], [{}], [":1"]]),
+        "code_links": st.sampled_from([["a.py:1-2"], [{"path": "x"}], [{}], [":1"]]),
         "acceptance": st.sampled_from([["x"], [{"met": True}], [3]]),
         "entities": st.sampled_from([[], ["00000000-0000-0000-0000-000000000000"], ["x"]]),
         "external_ref": TEXTS,

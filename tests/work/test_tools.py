@@ -73,3 +73,31 @@ async def test_an_answer_never_exceeds_what_a_client_takes(does: Call) -> None:
     page = await does("query_work", limit=200)
     assert page["next_cursor"]
     assert (await does("ready_work", limit=50))["result"]
+
+
+async def test_what_is_too_long_to_be_told_is_shortened_and_no_write_is_refused_for_it(
+    does: Call,
+) -> None:
+    much = {
+        "description": "d" * 50_000,
+        "acceptance": ["a" * 2_000] * 100,
+        "code_links": [{"repository": "r" * 500, "path": "p" * 2_000}] * 100,
+    }
+    item = (await does("create_work", title="x", fields=much))["id"]
+    for _ in range(12):
+        await does("comment_on_work", id=item, body="\n" * 50_000)
+    claim = await does("claim_work")
+    assert claim["description"].endswith("…")
+    assert (await does("get_work", id=item))["comments"][0]["body"].endswith("…")
+    change = {"description": "e" * 50_000}
+    await does("update_work", id=item, epoch=claim["epoch"], fields=change)
+    assert (await does("get_work_history", id=item))["items"][0]["version"] == 3
+    text = "\x01" * 60_000
+    await does("review_step", id=item, action="propose", agent="a", content=text)
+    await does("review_step", id=item, action="dispute", agent="b", content=text, reasoning=text)
+    assert (await does("list_disputes"))["result"]
+    settled = await does("resolve_dispute", id=item, choice="server", agent="c")
+    assert settled["final_content"].endswith("…")
+    wide = [{"title": "w", "children": [{"title": f"n {n}"} for n in range(3_000)]}]
+    made = await does("create_plan", items=wide)
+    assert (made["items"], list(made["ids"])) == (3_001, ["1"])

@@ -96,7 +96,9 @@ async def test_everything_goes_out_and_comes_in_the_same(
     ]
     await work.define_kind("bug", states)
     top = await make('Größe \u2028 \\ "x"', kind="epic", due="2030-05-01T10:00:00+02:00")
-    step = await make("step", top, kind="step", labels=["b", "a"], acceptance=["x"], code=["f:1-2"])
+    step = await make(
+        "step", top, kind="step", labels=["b", "a"], acceptance=["x"], code_links=["f:1-2"]
+    )
     bug = await make("bug", top, kind="bug")
     gone, done = await make("gone", top), await make("done")
     await work.link(bug, "blocks", step)

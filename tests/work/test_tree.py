@@ -24,7 +24,11 @@ PLAN = [
                 "title": "Login",
                 "kind": "issue",
                 "children": [
-                    {"title": "Form", "acceptance": ["works by keyboard"], "code": ["a/b.py:3-9"]},
+                    {
+                        "title": "Form",
+                        "acceptance": ["works by keyboard"],
+                        "code_links": ["a/b.py:3-9"],
+                    },
                     {"title": "Session", "blocked_by": ["1.2.1"]},
                 ],
             },
@@ -48,7 +52,7 @@ async def test_a_plan_is_made_in_its_order_with_what_blocks_what(work: Work) -> 
     ]
     form = await work.get(made.ids["1.2.1"])
     assert form.acceptance == [{"text": "works by keyboard", "met": False}]
-    assert form.code == [{"path": "a/b.py", "start_line": 3, "end_line": 9}]
+    assert form.code_links == [{"path": "a/b.py", "start_line": 3, "end_line": 9}]
     # Login follows Model, so what lies beneath Login waits with it.
     assert form.blocked is True
     assert [one.id for one in await work.ready()] == [made.ids["model"]]

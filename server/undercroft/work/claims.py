@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from undercroft.db.queries import load_queries
 from undercroft.errors import Conflict, InvalidInput, NotFound
 from undercroft.work.fields import filters, holder_of, item_id
+from undercroft.work.fitting import fitted
 from undercroft.work.items import bounded
 from undercroft.work.models import Claimed, Written
 from undercroft.work.ready import beneath
@@ -48,7 +49,7 @@ async def claim(
         row = await steadily(db, SQL.claim_item, known, holder, seconds, db.actor)
         if row is None:
             raise await why_not_claimed(db, known)
-        return Claimed.from_row(row)
+        return fitted(Claimed.from_row(row))
     found = filters(where or {})
     chosen = (found["kind"], found["labels"], await beneath(db, found["under"]))
     row = await steadily(db, SQL.claim_best, holder, seconds, *chosen, db.actor)
@@ -57,7 +58,7 @@ async def claim(
             "Nothing is ready that fits.",
             hint="blocked_work shows what waits for what, get_plan who is at what.",
         )
-    return Claimed.from_row(row)
+    return fitted(Claimed.from_row(row))
 
 
 async def renew(db: Database, item: str, epoch: int, ttl: float = 0) -> Claimed:
@@ -72,7 +73,7 @@ async def renew(db: Database, item: str, epoch: int, ttl: float = 0) -> Claimed:
     row = await db.fetch_row(SQL.renew_claim, known, bounded(epoch), seconds)
     if row is None:
         raise await why_not(db, known, epoch=epoch)
-    return Claimed.from_row(row)
+    return fitted(Claimed.from_row(row))
 
 
 async def release(db: Database, item: str, epoch: int, *, force: bool = False) -> Written:
@@ -93,7 +94,7 @@ async def release(db: Database, item: str, epoch: int, *, force: bool = False) -
 
 async def listed(db: Database) -> list[dict[str, Any]]:
     """Who is at what."""
-    return [dict(row) for row in await db.fetch(SQL.list_claims, LISTED)]
+    return fitted([dict(row) for row in await db.fetch(SQL.list_claims, LISTED)])
 
 
 def checked_ttl(ttl: float) -> float:

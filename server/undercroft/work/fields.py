@@ -56,7 +56,7 @@ class Fields(TypedDict, total=False):
     assignee: Annotated[str, Field(max_length=200)] | None
     due: AwareDatetime | None
     acceptance: Annotated[list[Line | Criterion], Field(max_length=MOST)]
-    code: Annotated[list[Line | Code], Field(max_length=MOST)]
+    code_links: Annotated[list[Line | Code], Field(max_length=MOST)]
     entities: Annotated[list[UUID], Field(max_length=MOST)]
     outcome: Text
     external_ref: Annotated[str, Field(min_length=1, max_length=200)]
@@ -87,8 +87,8 @@ def checked(given: Mapping[str, Any], *, where: str = "") -> dict[str, Any]:
         ) from None
     if "acceptance" in found:
         found["acceptance"] = [_criterion(one) for one in found["acceptance"]]
-    if "code" in found:
-        found["code"] = [_code(one) for one in found["code"]]
+    if "code_links" in found:
+        found["code_links"] = [_code(one) for one in found["code_links"]]
     if found.get("assignee") == "":
         found["assignee"] = None
     if "labels" in found:

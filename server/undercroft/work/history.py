@@ -10,6 +10,7 @@ from undercroft.db.queries import load_queries
 from undercroft.errors import InvalidInput, NotFound
 from undercroft.paging import Page, decode_cursor, page_of
 from undercroft.work.fields import item_id
+from undercroft.work.fitting import fitted
 from undercroft.work.items import bounded
 from undercroft.work.models import Version, Written
 from undercroft.work.store import steadily, why_not, written
@@ -30,7 +31,7 @@ async def history(db: Database, item: str, limit: int = 20, cursor: str = "") ->
     if not rows and not cursor:
         raise NotFound(f"There is no work item {known}.", hint="query_work finds items.")
     return page_of(
-        [_version(row) for row in rows],
+        [fitted(_version(row)) for row in rows],
         limit=limit,
         position=lambda one: [known, one.version],
     )

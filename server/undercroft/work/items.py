@@ -17,6 +17,7 @@ from undercroft.work.fields import (
     item_id,
     optional_id,
 )
+from undercroft.work.fitting import fitted
 from undercroft.work.models import Comment, Item, Link, Summary, Touched, Written
 from undercroft.work.store import SQL, TURNS, steadily, why_not, written
 
@@ -56,7 +57,7 @@ async def get(db: Database, item: str, *, comments: int = COMMENTS) -> Item:
     row = await db.fetch_row(SQL.get_item, known, comments)
     if row is None:
         raise NotFound(f"There is no work item {known}.", hint="query_work finds items.")
-    return Item.from_row(row)
+    return fitted(Item.from_row(row))
 
 
 async def update(

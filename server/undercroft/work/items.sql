@@ -9,7 +9,7 @@ SELECT $1::text,
        coalesce(f ->> 'kind', 'task'), f ->> 'title', coalesce(f ->> 'description', ''),
        f ->> 'status', coalesce((f ->> 'priority')::smallint, 2),
        ARRAY(SELECT jsonb_array_elements_text(f -> 'labels')), f ->> 'assignee',
-       (f ->> 'due')::timestamptz, coalesce(f -> 'acceptance', '[]'), coalesce(f -> 'code', '[]'),
+       (f ->> 'due')::timestamptz, coalesce(f -> 'acceptance', '[]'), coalesce(f -> 'code_links', '[]'),
        ARRAY(SELECT jsonb_array_elements_text(f -> 'entities'))::uuid[],
        coalesce(f ->> 'outcome', ''), f ->> 'external_ref', $3, $3
 FROM (SELECT $2::jsonb AS f) AS given
@@ -36,7 +36,7 @@ SET kind = coalesce(f ->> 'kind', i.kind), title = coalesce(f ->> 'title', i.tit
                   ELSE i.labels END,
     assignee = CASE WHEN f ? 'assignee' THEN f ->> 'assignee' ELSE i.assignee END,
     due_at = CASE WHEN f ? 'due' THEN (f ->> 'due')::timestamptz ELSE i.due_at END,
-    acceptance = coalesce(f -> 'acceptance', i.acceptance), code = coalesce(f -> 'code', i.code),
+    acceptance = coalesce(f -> 'acceptance', i.acceptance), code = coalesce(f -> 'code_links', i.code),
     entities = CASE WHEN f ? 'entities'
                     THEN ARRAY(SELECT jsonb_array_elements_text(f -> 'entities'))::uuid[]
                     ELSE i.entities END,

@@ -40,7 +40,7 @@ class Claimed:
     version: int
     description: str | None
     acceptance: Sequence[Any] | None
-    code: Sequence[Any] | None
+    code_links: Sequence[Any] | None
     parent: str | None
 
     @classmethod
@@ -57,7 +57,7 @@ class Claimed:
             version=row["version"],
             description=row["description"] or None,
             acceptance=from_json(row["acceptance"]) or None,
-            code=from_json(row["code"]) or None,
+            code_links=from_json(row["code"]) or None,
             parent=row["parent_id"],
         )
 
@@ -83,7 +83,7 @@ class Item:
     assignee: str | None = None
     due: datetime | None = None
     acceptance: Sequence[Any] | None = None
-    code: Sequence[Any] | None = None
+    code_links: Sequence[Any] | None = None
     entities: Sequence[UUID] | None = None
     outcome: str | None = None
     external_ref: str | None = None
@@ -108,13 +108,14 @@ class Item:
     @classmethod
     def from_row(cls, row: Row) -> Item:
         """An item from a row of `get_item`."""
-        texts = ("acceptance", "code", "links", "comments")
+        texts = ("acceptance", "links", "comments")
         held = bool(row["held"])
         found: dict[str, Any] = {name: row[name] for name in _SAME}
         found |= {name: row[name] or None for name in _BLANK}
         found |= {name: from_json(row[name]) or None for name in texts}
         return cls(
             **found,
+            code_links=from_json(row["code"]) or None,
             due=row["due_at"],
             blocked=row["open_blockers"] > 0 or None,
             review=from_json(row["review"]) if row["review"] else None,
@@ -213,7 +214,8 @@ class Planned:
     """A plan that was made."""
 
     ids: Mapping[str, str]
-    """Key → id, in the order of the plan; a key is its place ("1.2") where none was given."""
+    """Key → id, in the order of the plan; a key is its place ("1.2") where none was given. Of more
+    than 600 items only those at the top, and those with keys."""
     items: int
 
 

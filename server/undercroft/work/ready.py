@@ -10,6 +10,7 @@ from undercroft.db.queries import load_queries
 from undercroft.errors import InvalidInput
 from undercroft.paging import Page, decode_cursor, page_of
 from undercroft.work.fields import check_limit, filters
+from undercroft.work.fitting import fitted
 from undercroft.work.models import Blocked, Ready
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ async def ready(
         *(found["kind"], found["labels"], found["assignee"]),
         *(await beneath(db, found["under"]), limit),
     )
-    return [_ready(row) for row in rows]
+    return fitted([_ready(row) for row in rows])
 
 
 async def beneath(db: Database, item: str) -> list[str] | None:

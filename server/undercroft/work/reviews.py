@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from undercroft.db.queries import load_queries
 from undercroft.errors import Conflict, InvalidInput, NotFound
 from undercroft.work.fields import holder_of, item_id
+from undercroft.work.fitting import fitted
 from undercroft.work.models import Review, Settings
 from undercroft.work.store import steadily, why_not
 
@@ -112,7 +113,7 @@ async def resolve(  # noqa: PLR0913 - who decides what, and why
 async def _told(db: Database, row: Any) -> Review:
     parties = await db.fetch_row(SQL.get_review, row["item_id"])
     server = parties["server_agent"] if parties else ""
-    return Review(
+    review = Review(
         id=row["item_id"],
         state=row["state"],
         iterations=row["iteration_count"],
@@ -122,6 +123,7 @@ async def _told(db: Database, row: Any) -> Review:
         dispute=row["dispute"],
         promoted=row["promoted"] or None,
     )
+    return fitted(review)
 
 
 async def _why_not(db: Database, item: str, action: str, agent: str) -> Exception:
@@ -144,7 +146,7 @@ async def disputes(db: Database, status: str = "open") -> list[dict[str, Any]]:
     """Disputes with both sides."""
     if status not in ("", "open", "resolved"):
         raise InvalidInput("status is open, resolved or empty.")
-    return [dict(row) for row in await db.fetch(SQL.list_disputes, status, LISTED)]
+    return fitted([dict(row) for row in await db.fetch(SQL.list_disputes, status, LISTED)])
 
 
 async def settings(db: Database, threshold: float | None, iterations: int | None) -> Settings:

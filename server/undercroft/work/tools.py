@@ -36,7 +36,7 @@ async def create_plan(work: Work, items: list[Json], parent: str = "") -> Planne
     """Make a tree, all or none.
 
     Item: title, kind (epic issue task step), description, priority 0-4, labels, assignee, due,
-    acceptance, code, entities; key, children, blocked_by (keys, ids), sequential.
+    acceptance, code_links, entities; key, children, blocked_by (keys, ids), sequential.
     """
     return await work.create_plan(items, parent)
 

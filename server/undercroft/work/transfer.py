@@ -33,6 +33,8 @@ NEEDED = {
 }
 """Texts that each type of line has."""
 PARTS = tuple(NEEDED)
+SHOWN = 50
+"""Links that are told to have been left out."""
 BATCH = 500
 """Lines of one statement."""
 CLOSED = ("completed", "cancelled")
@@ -148,7 +150,7 @@ async def _stored(db: Database, parts: Mapping[str, list[Line]]) -> Imported:
         comments=len(about["comment"]),
         known=len(parts["item"]) - len(items),
         reopened=reopened or None,
-        left_out=left_out or None,
+        left_out=left_out[:SHOWN] or None,
     )
 
 

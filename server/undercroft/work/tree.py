@@ -22,6 +22,8 @@ SQL = load_queries(__package__, "tree.sql")
 
 MOST = 5_000
 """Items of one plan."""
+TOLD = 600
+"""Ids of one answer."""
 OWN = ("key", "children", "blocked_by", "sequential")
 """What a node of a plan has beyond the fields of its item."""
 CHARACTERS_PER_TOKEN = 4
@@ -38,6 +40,8 @@ class Draft:
     """Fields, with `id`, and `under` where the parent is of the same plan."""
     keys: dict[str, int] = field(default_factory=dict)
     """Key → place in `nodes`."""
+    own: set[str] = field(default_factory=set)
+    """Keys that were given."""
     waits: list[tuple[str, int]] = field(default_factory=list)
     """A key or id, and the node that it blocks."""
 
@@ -103,6 +107,7 @@ def _add(draft: Draft, node: Any, place: str, under: int | None) -> int:
         if key in draft.keys:
             raise InvalidInput(f"The key {key[:64]!r} is there twice.")
         draft.keys[key] = number
+    draft.own |= {str(node["key"])} if node.get("key") else set()
     blockers = node.get("blocked_by") or []
     if not isinstance(blockers, list | tuple):
         raise InvalidInput(f"blocked_by of item {place} is a list of keys or ids.")
@@ -126,9 +131,17 @@ async def _stored(db: Database, draft: Draft, above: str | None) -> Planned:
         sources, targets = zip(*links, strict=True)
         kinds = ["blocks"] * len(links)
         await db.execute(SQL.insert_plan_links, list(sources), kinds, list(targets), db.actor)
-    # A node that was given a key is told by it, else by its place.
+    return Planned(ids=_told(draft, ids), items=len(ids))
+
+
+def _told(draft: Draft, ids: Sequence[str]) -> dict[str, str]:
+    """Ids by the keys that were given, else by places; of a large plan only those that fit."""
     named = {number: key for key, number in draft.keys.items()}
-    return Planned(ids={key: ids[number] for number, key in named.items()}, items=len(ids))
+    if len(named) > TOLD:
+        top = [n for n, node in enumerate(draft.nodes) if "under" not in node]
+        own = [n for n, key in named.items() if key in draft.own]
+        named = {number: named[number] for number in sorted({*top, *own})[:TOLD]}
+    return {key: ids[number] for number, key in named.items()}
 
 
 def _links(draft: Draft, ids: Sequence[str]) -> list[tuple[str, str]]:

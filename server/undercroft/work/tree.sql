@@ -14,7 +14,7 @@ SELECT n.f ->> 'id', coalesce(n.f ->> 'under', $1::text),
        coalesce(n.f ->> 'kind', 'task'), n.f ->> 'title', coalesce(n.f ->> 'description', ''),
        n.f ->> 'status', coalesce((n.f ->> 'priority')::smallint, 2),
        ARRAY(SELECT jsonb_array_elements_text(n.f -> 'labels')), n.f ->> 'assignee',
-       (n.f ->> 'due')::timestamptz, coalesce(n.f -> 'acceptance', '[]'), coalesce(n.f -> 'code', '[]'),
+       (n.f ->> 'due')::timestamptz, coalesce(n.f -> 'acceptance', '[]'), coalesce(n.f -> 'code_links', '[]'),
        ARRAY(SELECT jsonb_array_elements_text(n.f -> 'entities'))::uuid[], n.f ->> 'external_ref', $3, $3
 FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS n (f, place)
 ORDER BY n.place
