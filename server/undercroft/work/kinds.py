@@ -37,7 +37,7 @@ async def kinds(db: Database) -> list[dict[str, Any]]:
 async def define(
     db: Database, name: str, statuses: Sequence[Any], description: str
 ) -> dict[str, Any]:
-    """Make a kind: [{status, category, to: [statuses]}].
+    """Make a kind: [{status, category, to: [statuses]}]; what a claim needs is always allowed.
 
     Raises:
         InvalidInput: A status is none, or leads nowhere.
@@ -54,6 +54,7 @@ async def define(
         raise InvalidInput(f"No status has the category {min(lacking)!r}.")
     if unknown := {to for one in wanted for to in one["to"]} - set(names):
         raise InvalidInput(f"`to` names {min(unknown)!r}, which is no status of the kind.")
+    _allow_the_usual(wanted)
     async with db.transaction() as bound:
         if (
             await bound.fetch_value(SQL.insert_kind, name, description, as_json(wanted), db.actor)
@@ -62,6 +63,17 @@ async def define(
             raise Conflict(f"The kind {name} exists already.", hint="list_work_kinds shows it.")
         await bound.execute(SQL.insert_transitions, name, as_json(wanted))
     return {"name": name, "description": description, "statuses": wanted}
+
+
+def _allow_the_usual(statuses: list[dict[str, Any]]) -> None:
+    """Claiming, giving back and finishing are possible in every kind, or one would stop all."""
+    first = {name: next(s for s in statuses if s["category"] == name) for name in NEEDED}
+    ways = [(one, first["doing"]) for one in statuses if one["category"] == "todo"]
+    ways += [(one, first["done"]) for one in statuses if one["category"] == "doing"]
+    ways += [(one, first["todo"]) for one in statuses if one["category"] == "doing"]
+    for source, target in ways:
+        if target["status"] not in source["to"]:
+            source["to"] = [*source["to"], target["status"]]
 
 
 def _status(one: Any) -> dict[str, Any]:
