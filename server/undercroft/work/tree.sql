@@ -29,43 +29,55 @@ FROM unnest($1::text[], $2::text[], $3::text[]) AS l (source, type, target)
 ON CONFLICT (source_id, type, target_id) WHERE removed_at IS NULL DO NOTHING;
 
 -- read_plan --
--- A tree in its order with the progress of each part, as deep as fits the characters.
+-- A tree in its order with the progress of each part, as deep as fits the characters. What is not
+-- shown is counted at the deepest of its ancestors that is.
 WITH RECURSIVE tree AS (
     SELECT i.id, i.parent_id, 0 AS depth, ARRAY[i.order_key] AS path, ARRAY[i.id] AS chain,
-           i.kind, i.title, i.status, i.category, i.priority, i.open_blockers
+           length(i.title) AS size, i.category
     FROM workflow.work_items AS i
     WHERE i.deleted_at IS NULL AND (i.archived_at IS NULL OR $3)
       AND CASE WHEN $1 = '' THEN i.place = '' ELSE i.id = $1 END
     UNION ALL
     SELECT c.id, c.parent_id, t.depth + 1, t.path || c.order_key, t.chain || c.id,
-           c.kind, c.title, c.status, c.category, c.priority, c.open_blockers
+           length(c.title), c.category
     FROM tree AS t JOIN workflow.work_items AS c ON c.place = t.id
     WHERE c.deleted_at IS NULL AND (c.archived_at IS NULL OR $3)
 ), levels AS (
-    SELECT depth, sum(sum(100 + length(title))) OVER (ORDER BY depth) AS characters
+    SELECT depth, sum(count(*)) OVER (ORDER BY depth) AS items,
+           sum(sum(100 + size)) OVER (ORDER BY depth) AS characters
     FROM tree GROUP BY depth
 ), fit AS (
     SELECT least($4::integer, greatest(coalesce(max(depth) FILTER (WHERE characters <= $2), 0), 1)) AS depth,
-           (SELECT count(*) FROM tree)::int AS total
+           max(items)::int AS total
     FROM levels
 ), parents AS (
     SELECT DISTINCT t.parent_id AS id FROM tree AS t WHERE t.category <> 'dropped'
+), deep AS (
+    SELECT t.chain[fit.depth + 1] AS anchor, count(*) AS items,
+           count(*) FILTER (WHERE t.category <> 'dropped' AND p.id IS NULL) AS leaves,
+           count(*) FILTER (WHERE t.category = 'done' AND p.id IS NULL) AS done
+    FROM fit, tree AS t LEFT JOIN parents AS p ON p.id = t.id
+    WHERE t.depth >= fit.depth
+    GROUP BY 1
+), shown AS (
+    SELECT t.id, t.depth, t.path, t.chain, t.depth = fit.depth AS cut, fit.total,
+           coalesce(d.items, 1) AS items,
+           CASE WHEN d.anchor IS NOT NULL THEN d.leaves
+                ELSE (t.category <> 'dropped' AND p.id IS NULL)::int END AS leaves,
+           CASE WHEN d.anchor IS NOT NULL THEN d.done
+                ELSE (t.category = 'done' AND p.id IS NULL)::int END AS done
+    FROM fit, tree AS t LEFT JOIN deep AS d ON d.anchor = t.id LEFT JOIN parents AS p ON p.id = t.id
+    WHERE t.depth <= fit.depth
 ), rolled AS (
-    SELECT a.id, count(*)::int - 1 AS below, count(*) FILTER (WHERE t.leaf) AS leaves,
-           count(*) FILTER (WHERE t.leaf AND t.done) AS done
-    FROM fit, (
-        SELECT t.chain, t.category = 'done' AS done, t.category <> 'dropped' AND p.id IS NULL AS leaf
-        FROM tree AS t LEFT JOIN parents AS p ON p.id = t.id
-    ) AS t, unnest(t.chain[1:fit.depth + 1]) AS a (id)
-    GROUP BY a.id
+    SELECT a.id, sum(s.items)::int - 1 AS below, sum(s.leaves) AS leaves, sum(s.done) AS done
+    FROM shown AS s, unnest(s.chain) AS a (id) GROUP BY a.id
 )
-SELECT t.id, t.depth, t.kind, t.title, t.status, t.priority, t.open_blockers > 0 AS blocked,
+SELECT s.id, s.depth, i.kind, i.title, i.status, i.priority, i.open_blockers > 0 AS blocked,
        CASE WHEN r.leaves > 0 THEN round(100.0 * r.done / r.leaves, 1)::float8 END AS progress,
-       r.below, t.depth = fit.depth AS cut, fit.total
-FROM fit, tree AS t JOIN rolled AS r ON r.id = t.id
-WHERE t.depth <= fit.depth
-ORDER BY t.path
-OFFSET $5 LIMIT $6;
+       r.below, s.cut, s.total
+FROM (SELECT * FROM shown ORDER BY path OFFSET $5 LIMIT $6) AS s
+JOIN rolled AS r ON r.id = s.id JOIN workflow.work_items AS i ON i.id = s.id
+ORDER BY s.path;
 
 -- move_item --
 -- An item to another parent, or to another place among its siblings, next to one of them. The graph
