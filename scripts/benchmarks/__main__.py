@@ -28,6 +28,8 @@ from benchmarks import (
     search_quality,
     searching,
     secrets,
+    work,
+    work_reading,
 )
 from benchmarks.figures import Figure, Finding, NotRun
 from benchmarks.frame import FULL_MINUTES, Effort, Part
@@ -50,6 +52,9 @@ PARTS: Mapping[str, Part] = {
     "run.throughput": running.measure_throughput,
     "run.start": running.measure_start,
     "secrets.store": secrets.measure,
+    "work.calls": work.measure,
+    "work.ready": work_reading.measure_ready,
+    "work.plan": work_reading.measure_plan,
     "search-quality": search_quality.measure,
 }
 """Every benchmark; a name before the dot stands for all of its parts."""

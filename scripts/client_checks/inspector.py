@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 from client_checks.frame import SERVER, Bench, Check, last_words, output_of
 from client_checks.npm import INSPECTOR, with_package
 from client_checks.servers import listening
+from client_checks.steps import Step, body, call, contents
+from client_checks.work_steps import WORK
 
-Json = dict[str, Any]
-Step = tuple[str, Sequence[str], Callable[[Json], bool]]
 OVERVIEW = "undercroft://project/inspected/overview"
-
-
-def body(answer: Json) -> Json:
-    """What a tool has answered."""
-    found: Json = answer["structuredContent"]
-    return found
-
-
-def contents(answer: Json) -> Json:
-    """What a resource holds."""
-    found: Json = json.loads(answer["contents"][0]["text"])
-    return found
-
-
-def call(tool: str, *arguments: str) -> list[str]:
-    """The flags of a tool call."""
-    pairs = [word for argument in arguments for word in ("--tool-arg", argument)]
-    return ["--method", "tools/call", "--tool-name", tool, *pairs]
 
 
 STEPS: Sequence[Step] = [
@@ -241,7 +222,8 @@ async def checks(bench: Bench) -> AsyncIterator[Check]:
     (bench.code / "lease.py").write_text(CODE)
     settings = [word for item in bench.server_settings.items() for word in ("-e", "=".join(item))]
     local = [*settings, "-e", "UNDERCROFT_TOOLSETS=all", *SERVER]
-    async for check in _over(bench, environment, "stdio", local, [*STEPS, *PORTS, *SECRETS]):
+    every = [*STEPS, *PORTS, *SECRETS, *WORK]
+    async for check in _over(bench, environment, "stdio", local, every):
         yield check
     for transport, path in (("http", "/mcp"), ("sse", "/sse")):
         async with listening(bench, transport) as address:

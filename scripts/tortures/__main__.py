@@ -33,6 +33,7 @@ SCENARIOS = (
     "ports",
     "secrets",
     "children",
+    "work",
 )
 
 FAULT_PATIENCE = 300.0

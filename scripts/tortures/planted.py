@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from tortures.faults import Fault, children, code, ports, records, secrets
+from tortures.faults import Fault, children, code, ports, records, secrets, work
 
 FAULTS: dict[str, Fault] = {
     name: fault
-    for room in (records, code, ports, secrets, children)
+    for room in (records, code, ports, secrets, children, work)
     for name, fault in room.FAULTS.items()
 }
 

@@ -120,11 +120,27 @@ def test_secrets_are_measured_beside_the_same_statements_without_encryption() ->
     assert done.returncode == (0 if report["held"] == 1 else 1)
 
 
+def test_work_is_measured_beside_its_statements_and_its_targets() -> None:
+    done = bench("work", "--quick", "--json")
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    targets = {one["name"]: one["target"] for one in report["figures"]}
+    assert targets == {
+        **dict.fromkeys(("create", "update", "claim", "finish"), 1.8),
+        "ready of 10k": 3,
+        "ready of 20k": 15,
+        "plan of 5k": 30,
+    }
+    assert all(one["ours"] > 0 and one["bare"] > 0 for one in report["figures"])
+    [searched] = report["tables"]
+    assert [row[:2] for row in searched["rows"]] == [["10,000", "20,000"], ["20,000", "40,000"]]
+
+
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     done = bench("entites")
     assert done.returncode == 1
     assert (
-        "'entites': entities, index, ports, run, search, search-quality, secrets, start, "
+        "'entites': entities, index, ports, run, search, search-quality, secrets, start, work, "
         "entities.records" in done.stderr
     )
 

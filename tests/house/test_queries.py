@@ -21,6 +21,10 @@ PROJECT = {
     "codebase/search.sql",
     "codebase/vectors.sql",
     "secrets/queries.sql",
+    *(
+        f"work/{name}.sql"
+        for name in ("items", "tree", "ready", "claims", "reviews", "history", "transfer")
+    ),
 }
 """Files whose tables stand in a project; all others are prepared in the registry."""
 

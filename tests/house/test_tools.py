@@ -19,7 +19,8 @@ BUDGETS = {
     "ports": 420,
     "secrets": 480,
     "ports, secrets": 900,
-    "projects, entities, codebase, ports, secrets": 5_000,
+    "work": 1_300,
+    "projects, entities, codebase, ports, secrets, work": 5_000,
 }
 """Tokens (characters / 4) of the default toolset's tools/list, by rooms."""
 
@@ -47,8 +48,8 @@ def test_the_budgets_speak_of_every_room() -> None:
 def test_the_instructions_are_short_and_name_only_tools_that_exist() -> None:
     assert len(INSTRUCTIONS) < 2_000
     verbs = (
-        "allocate|check|create|update|delete|restore|define|list|get|query|archive|index|find|read|"
-        "semantic|generate|store|rotate|reserve|schedule"
+        "allocate|check|claim|finish|create|update|delete|restore|define|list|get|query|archive|index|find|"
+        "read|semantic|generate|store|rotate|reserve|schedule"
     )
     named = set(re.findall(rf"\b(?:{verbs})_[a-z_]+", INSTRUCTIONS))
     assert named
@@ -68,7 +69,9 @@ def test_every_tool_says_what_it_is_for(tool: Tool) -> None:
 def test_every_tool_has_its_hints(tool: Tool) -> None:
     hints = tool.annotations
     assert hints["openWorldHint"] is False
-    reads = tool.name.startswith(("get_", "list_", "query_", "find_", "read_", "semantic_"))
+    reads = tool.name.startswith(
+        ("get_", "list_", "query_", "find_", "read_", "ready_", "blocked_", "semantic_")
+    )
     assert hints.get("readOnlyHint", False) is reads
     if not reads:
         assert hints["destructiveHint"] is tool.name.startswith(("delete_", "remove_"))

@@ -46,7 +46,7 @@ def left_behind(folder: str) -> list[str]:
     "scenario",
     [
         *("crashes", "one_record", "projects", "many_projects", "many_servers", "cancellations"),
-        *("indexing", "hostile_trees", "masking", "ports", "children", "secrets"),
+        *("indexing", "hostile_trees", "masking", "ports", "children", "secrets", "work"),
     ],
 )
 def test_a_short_run_holds(scenario: str, tmp_path: Path) -> None:
@@ -75,6 +75,9 @@ def test_migrations_hold_whatever_kills_them() -> None:
         ("place", "secrets"),
         ("held", "children"),
         ("base64", "children"),
+        ("fence", "work"),
+        ("skip", "work"),
+        ("circle", "work"),
     ],
 )
 def test_a_planted_fault_is_caught(fault: str, scenario: str) -> None:

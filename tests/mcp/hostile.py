@@ -211,6 +211,10 @@ CODE: Mapping[str, st.SearchStrategy[Any]] = {
 }
 
 
+ALWAYS = {"project", "version", "content"}
+"""Arguments without which a call that may leave them out mostly comes to nothing."""
+
+
 class Known:
     """What exists, so that hostile calls get past the first check."""
 
@@ -247,12 +251,21 @@ class Known:
             "idempotency_key": st.sampled_from(["", "", "", "a", "b"]),
         }
 
-    def arguments(self, schema: Json) -> st.SearchStrategy[Json]:
-        """Arguments of one call: nearly honest, torn, or with names that nobody knows."""
+    def arguments(
+        self, schema: Json, likely: Mapping[str, st.SearchStrategy[Any]]
+    ) -> st.SearchStrategy[Json]:
+        """Arguments of one call: nearly honest, torn, or with names that nobody knows.
+
+        `likely`: what is likely in the tool's room, where that differs.
+        """
         odd = st.dictionaries(
             st.one_of(st.sampled_from(["nme", "idd", "__class__"]), TEXTS), SCALARS
         )
-        good = {name: self._good(name, part) for name, part in schema["properties"].items()}
+        known = {**self._likely, **likely}
+        good = {
+            name: known[name] if name in known else lawful(part)
+            for name, part in schema["properties"].items()
+        }
         torn = st.fixed_dictionaries({}, optional=good)
         mixed = st.builds(lambda some, more: {**more, **some}, torn, odd)
         twisted = self._twisted(schema, good)
@@ -260,15 +273,12 @@ class Known:
             lambda die: mixed if die == 0 else lawful(schema) if die == 1 else twisted
         )
 
-    def _good(self, name: str, schema: Json) -> st.SearchStrategy[Any]:
-        return self._likely[name] if name in self._likely else lawful(schema)
-
     def _twisted(
         self, schema: Json, good: Mapping[str, st.SearchStrategy[Any]]
     ) -> st.SearchStrategy[Json]:
         """All that is required, some of the rest, and at most two of them hostile."""
         bad = {name: bad_value(part) for name, part in schema["properties"].items()}
-        always = {"project"} & set(good) | set(schema.get("required", []))
+        always = ALWAYS & set(good) | set(schema.get("required", []))
 
         @st.composite
         def twisted(draw: st.DrawFn) -> Json:

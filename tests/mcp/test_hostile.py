@@ -18,12 +18,14 @@ from hypothesis import settings as hypothesis_settings
 
 from undercroft.app import App
 from undercroft.app.app import TOOLSETS
-from undercroft.errors import NotFound
+from undercroft.errors import InvalidInput, NotFound
 from undercroft.mcp.call import Caller, Outcome
 from undercroft.mcp.toolset import Tool
 from undercroft.settings import Settings
+from undercroft.work.tools import tools as work_tools
 
 from .hostile import CURRENT, PORT, Known
+from .hostile_work import at_work, likely
 
 TOOLS = [tool for toolset in TOOLSETS for tool in toolset.tools]
 CALLS = int(os.environ.get("HOSTILE_CALLS", "0")) or 120
@@ -34,7 +36,7 @@ LEAKS = re.compile(
     r"""SELECT\s|INSERT\s+INTO|UPDATE\s+\w+\s+SET|\bFROM\s+\w+\.|workflow\.|entity_schemas|(?<!get_)entity_history
     |asyncpg|psycopg|pydantic|jsonschema_rs|DETAIL:|CONTEXT:|SQLSTATE|Traceback|File\ "|\.py\b
     |postgres(ql)?://|/server/undercroft|site-packages|/home/|/root/|/tmp/|/var/|\.s\.PGSQL
-    |valid_data|valid_version|port_allocations|port_occupancy|UC10
+    |valid_data|valid_version|port_allocations|port_occupancy|UC10|UC20|work_items|work_links
     |idx_|_pkey|_fkey|undercroft_owner|object\ at\ 0x""",
     re.VERBOSE,
 )
@@ -97,6 +99,10 @@ async def known(app: App, project: str, folder: Path) -> Known:
 async def test_hostile_calls_find_no_defect_and_learn_nothing(
     app: App, known: Known, folder: Path, tool: Tool
 ) -> None:
+    room = {}
+    if tool in work_tools.tools:
+        room = likely(await at_work(await app.work(known.project, "ada"), CANARY))
+
     @hypothesis_settings(
         max_examples=CALLS,
         deadline=None,
@@ -105,7 +111,7 @@ async def test_hostile_calls_find_no_defect_and_learn_nothing(
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    @given(arguments=known.arguments(tool.input_schema))
+    @given(arguments=known.arguments(tool.input_schema, room))
     def plan(arguments: dict[str, Any]) -> None:
         attacks.append(arguments)
 
@@ -113,7 +119,7 @@ async def test_hostile_calls_find_no_defect_and_learn_nothing(
     plan()
     codes: Counter[str] = Counter()
     for attack in attacks:
-        changes = {"version", "changes"} & set(tool.input_schema.get("required", []))
+        changes = {"version", "changes"} & set(tool.input_schema["properties"])
         arguments = await with_current_versions(app, known.project, attack) if changes else attack
         outcome = await app.boundary.call(
             tool.name, arguments, Caller(actor="hostile", folder=folder)
@@ -143,7 +149,10 @@ async def with_current_versions(app: App, project: str, given: Any) -> Any:
     full = {**given}
     if isinstance(given.get("changes"), list):
         full["changes"] = await with_current_versions(app, project, given["changes"])
-    if given.get("version") == CURRENT and isinstance(given.get("id"), str):
+    if given.get("version") == CURRENT and str(given.get("id")).startswith("w-"):
+        with suppress(InvalidInput, NotFound):
+            full["version"] = (await (await app.work(project)).get(given["id"])).version
+    elif given.get("version") == CURRENT and isinstance(given.get("id"), str):
         with suppress(ValueError, NotFound):
             record = await entities.get(UUID(given["id"]), include_deleted=True)
             full["version"] = record.version

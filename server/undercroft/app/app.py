@@ -23,6 +23,8 @@ from undercroft.projects.service import Projects
 from undercroft.projects.tools import tools as project_tools
 from undercroft.secrets.service import Secrets
 from undercroft.secrets.tools import tools as secret_tools
+from undercroft.work.service import Work
+from undercroft.work.tools import tools as work_tools
 
 if TYPE_CHECKING:
     from undercroft.app.ground import Ground
@@ -38,6 +40,7 @@ TOOLSETS: tuple[Toolset, ...] = (
     codebase_tools,
     port_tools,
     secret_tools,
+    work_tools,
 )
 """Every room; a new one is a folder and an entry here and in `App.services`."""
 
@@ -68,6 +71,7 @@ class App:
             Codebase: lambda database: Codebase(database, self._roots, self.started.models),
             Ports: lambda database: Ports(database, self.started.machine),
             Secrets: lambda database: Secrets(database, self.started.ring, self.asking),
+            Work: Work,
         }
 
     @cached_property
@@ -155,6 +159,10 @@ class App:
         from undercroft.app.master_key import rotate_master_key  # noqa: PLC0415 - the rare case
 
         return await rotate_master_key(await self.ground())
+
+    async def work(self, project: str, actor: str = "python") -> Work:
+        """The work room of a project, for a Python program."""
+        return Work((await self.open(project)).database.acting_as(actor))
 
     async def projects(self, actor: str = "python") -> Projects:
         """The projects room, for a Python program."""

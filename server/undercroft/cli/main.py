@@ -32,6 +32,7 @@ COMMANDS = (
     "ports",
     "secret",
     "run",
+    "work",
     "call",
     "tools",
     "project",

@@ -51,6 +51,13 @@ CONSTRAINTS: Mapping[str, tuple[Kind, str, str]] = {
     ),
     "port_allocations_project_fkey": (NotFound, "There is no such project.", "list_projects"),
     "port_reservations_project_fkey": (NotFound, "There is no such project.", "list_projects"),
+    "work_siblings_order": (Unavailable, "Another took the same place among the siblings.", ""),
+    "work_items_pkey": (Unavailable, "Another item was made with the same id.", ""),
+    "work_external_ref_key": (
+        Conflict,
+        "An item with that external_ref exists already.",
+        "query_work with it as text finds the item.",
+    ),
     "valid_port_host": (
         InvalidInput,
         "A machine's identity has 1 to 128 characters out of a-z, A-Z, 0-9, _, ., : and -.",
@@ -71,6 +78,38 @@ _STATES: Mapping[str, tuple[Kind, str, str]] = {
         "The log of accesses to secrets is damaged, so no secret is given out.",
         "`undercroft secret log --verify` tells where; restore it from a backup.",
     ),
+    "UC301": (NotFound, "The parent or the linked item does not exist.", "query_work finds items."),
+    "UC302": (
+        Conflict,
+        "The parent is closed, so nothing beneath it can be open.",
+        "update_work it to pending first, or name another parent.",
+    ),
+    "UC303": (
+        Conflict,
+        "The kind does not allow that change of status.",
+        "get_work shows next_statuses.",
+    ),
+    "UC304": (
+        Conflict,
+        "Something beneath it is still open.",
+        "get_plan with its id shows what; finish or move that first.",
+    ),
+    "UC305": (
+        Conflict,
+        "It would wait for itself.",
+        "get_work of both items, and of what blocks them, shows the circle.",
+    ),
+    "UC306": (
+        InvalidInput,
+        "There is no such kind of work, or the kind has no such status.",
+        "list_work_kinds shows them; epic, issue, task and step begin as pending.",
+    ),
+    "UC307": (
+        Conflict,
+        "Somebody holds an item beneath it.",
+        "Wait until it is finished; list_claims shows who.",
+    ),
+    "UC308": (Conflict, "The review is in another state.", "get_work shows it."),
     "22021": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P05": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P02": (InvalidInput, "A value does not have the form of its type.", ""),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mcp import MCPError
 
 from undercroft.demo.running import show_child, show_ports
+from undercroft.demo.working import show_work
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -61,6 +62,7 @@ async def _play(play: Play, stage: Stage, started: float) -> BrokenPromise | Non
         await play.change_and_go_back()
         await show_ports(play)
         await show_child(play, stage)
+        await show_work(play)
     except BrokenPromise as broken:
         return broken
     return None

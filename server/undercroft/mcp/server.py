@@ -77,6 +77,8 @@ Nothing is lost: delete is soft, get_entity_history shows who changed what, undo
 Ports: before you start a server, allocate_port for its service (each worktree has its own).
 Secrets: never ask for a value; generate_secret or store_secret by name, and run commands that \
 need them by `undercroft run -- COMMAND`.
+Work: create_plan makes a whole tree; claim_work gives the best ready item, and every write under \
+the claim passes its epoch; finish_work ends it.
 Retries: give writes an `idempotency_key`; after `outcome_unknown` or a lost answer send the same \
 call with the same key: it happens once.
 Errors have code, message, hint and retryable. Follow the hint.\

@@ -1,0 +1,11 @@
+DROP VIEW workflow.epics, workflow.issues, workflow.tasks, workflow.steps, workflow.audit_log;
+DROP TABLE workflow.disputes, workflow.work_review_rounds, workflow.work_reviews, workflow.comments,
+    workflow.work_history, workflow.work_links, workflow.work_items, workflow.work_transitions,
+    workflow.work_statuses, workflow.work_kinds, workflow.work_graph, workflow.work_settings;
+DROP SEQUENCE workflow.work_numbers;
+DROP FUNCTION workflow.new_work_id(), workflow.work_key_between(numeric, numeric),
+    workflow.work_progress(text), workflow.work_reaches(text, boolean, text, boolean, text),
+    workflow.add_work_blockers(text[], integer), workflow.share_work_parent(text),
+    workflow.check_new_work(), workflow.check_work_change(), workflow.follow_work_change(),
+    workflow.record_work_history(), workflow.follow_work_link(), workflow.delete_work(text, text, text),
+    workflow.restore_work(text, text, text), workflow.check_review_change();

@@ -1,0 +1,50 @@
+"""`undercroft work`, as a person and a script use it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .test_tools import Run, cli
+
+__all__ = ["cli"]
+
+PLAN = [
+    {
+        "title": "Accounts",
+        "kind": "epic",
+        "children": [{"title": "Model", "key": "m"}, {"title": "Login", "blocked_by": ["m"]}],
+    }
+]
+
+
+def test_a_person_sees_the_tree_and_what_is_ready_and_takes_it_elsewhere(
+    cli: Run, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    assert "has no work yet" in cli("work").stdout
+    made = cli("call", "create_plan", f"items={json.dumps(PLAN)}", "--json")
+    assert made.returncode == 0, made.stderr
+    ids = json.loads(made.stdout)["ids"]
+    shown = cli("work").stdout.splitlines()
+    assert shown[0].startswith(f"· Accounts  epic  {ids['1']}  0 %")
+    assert shown[1].startswith("  · Model")
+    assert shown[2].startswith("  ⧗ Login")
+    assert shown[-1].startswith(f"{ids['m']}  Model  (priority 2; 1 others wait for it")
+    told = json.loads(cli("work", "show", ids["m"], "--json").stdout)
+    assert [one["title"] for one in told["plan"]["items"]] == ["Model"]
+    assert [one["id"] for one in told["ready"]] == [ids["m"]]
+    lines = cli("work", "export").stdout
+    assert cli("work", "export", "out.jsonl").returncode == 0
+    assert (tmp_path / "out.jsonl").read_text("utf-8") == lines
+    again = cli("work", "import", "out.jsonl")
+    assert again.stdout == "0 items, 0 links, 0 comments; 3 known\n"
+
+
+def test_what_cannot_be_read_is_said(cli: Run, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    assert "cannot be read" in cli("work", "import", "nowhere.jsonl").stderr
+    (tmp_path / "x").write_text("no json")
+    bad = cli("work", "import", "x")
+    assert (bad.returncode, "neither JSON" in bad.stderr) == (2, True)
+    assert cli("work", "show", "w-nobody00").returncode == 3

@@ -1,0 +1,181 @@
+"""What waits for what: counted, without circles, whoever writes at the same moment."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import asyncpg
+import pytest
+
+from undercroft.errors import Conflict, InvalidInput, NotFound
+from undercroft.work.service import Work
+
+COUNTED = """
+SELECT i.title FROM workflow.work_items AS i WHERE i.open_blockers <> (
+    SELECT count(*) FROM workflow.work_links AS l
+    JOIN workflow.work_items AS s ON s.id = l.source_id
+    WHERE l.target_id = i.id AND l.type = 'blocks' AND l.removed_at IS NULL AND s.is_open)
+  + coalesce((SELECT (p.open_blockers > 0)::int FROM workflow.work_items AS p
+              WHERE p.id = i.parent_id), 0)
+"""
+
+
+async def ready(work: Work) -> set[str]:
+    return {one.title for one in await work.ready(limit=100)}
+
+
+async def test_ready_is_what_nothing_blocks_ranked_with_a_reason(work: Work, make) -> None:
+    low = await make("low", priority=3)
+    urgent = await make("urgent", priority=0, due="2020-01-01T00:00:00Z")
+    waiting = await make("waiting", priority=0)
+    await work.link(low, "blocks", waiting)
+    found = await work.ready()
+    assert [one.title for one in found] == ["urgent", "low"]
+    assert found[0].reason.startswith("priority 0; overdue by ")
+    assert found[1].reason == "priority 3; 1 others wait for it; nothing blocks it"
+    [blocked] = (await work.blocked()).items
+    assert (blocked.id, blocked.blocked_by) == (waiting, [f"task:{low} low"])
+    await work.finish(low)
+    await work.finish(urgent)
+    assert await ready(work) == {"waiting"}
+    assert (await work.blocked()).items == []
+
+
+async def test_a_blocker_that_is_reopened_deleted_or_restored_counts_as_it_stands(
+    work: Work, make, sql: asyncpg.Connection
+) -> None:
+    blocker, waiting = await make("blocker"), await make("waiting")
+    await work.link(waiting, "blocked_by", blocker)
+    done = await work.finish(blocker)
+    assert await ready(work) == {"waiting"}
+    again = await work.update(blocker, {"status": "pending"}, done.version)
+    assert await ready(work) == {"blocker"}
+    await work.delete(blocker, again.version)
+    assert await ready(work) == {"waiting"}
+    await work.restore(blocker, again.version + 1)
+    assert await ready(work) == {"blocker"}
+    ended = await work.link(blocker, "blocks", waiting, remove=True)
+    assert (ended.linked, ended.changed) == (False, True)
+    assert await ready(work) == {"blocker", "waiting"}
+    assert await sql.fetch(COUNTED) == []
+
+
+async def test_no_circle_of_any_length_closes(work: Work, make) -> None:
+    ids = [await make(str(n)) for n in range(6)]
+    for before, after in pairwise(ids):
+        await work.link(before, "blocks", after)
+    for last in ids[1:]:
+        with pytest.raises(Conflict, match="wait for itself"):
+            await work.link(last, "blocks", ids[0])
+    await work.link(ids[0], "discovered_from", ids[1])
+    with pytest.raises(Conflict):
+        await work.link(ids[1], "discovered_from", ids[0])
+
+
+async def test_an_item_waits_neither_for_what_is_beneath_it_nor_for_what_it_lies_in(
+    work: Work, make
+) -> None:
+    top = await make("top")
+    child = await make("child", top)
+    leaf = await make("leaf", child)
+    for source, target in ((leaf, top), (top, leaf), (child, leaf), (leaf, child)):
+        with pytest.raises(Conflict, match="wait for itself"):
+            await work.link(source, "blocks", target)
+    # Siblings, and cousins both ways between two parents, are no circle.
+    other = await make("other")
+    cousin, second = await make("cousin", other), await make("second", other)
+    niece = await make("niece", top)
+    await work.link(leaf, "blocks", cousin)
+    await work.link(second, "blocks", niece)
+    with pytest.raises(Conflict, match="wait for itself"):
+        await work.link(other, "blocks", leaf)
+
+
+async def test_a_move_that_would_close_a_circle_is_refused(work: Work, make) -> None:
+    first, second = await make("first"), await make("second")
+    child = await make("child", first)
+    await work.link(first, "blocks", second)
+    # Out of what blocks into what is blocked: no circle once it has moved.
+    await work.move(child, parent=second)
+    blocker = await make("blocker")
+    await work.link(second, "blocks", blocker)
+    with pytest.raises(Conflict, match="wait for itself"):
+        await work.move(blocker, parent=second)
+
+
+async def test_of_two_links_that_close_a_circle_together_one_is_refused(
+    work: Work, make, sql: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    a, b = await make("a"), await make("b")
+    insert = (
+        "INSERT INTO workflow.work_links (source_id, type, target_id) VALUES ($1, 'blocks', $2)"
+    )
+    for isolation in ("read_committed", "repeatable_read"):
+        first = sql.transaction()
+        await first.start()
+        second = other.transaction(isolation=isolation)
+        await second.start()
+        await other.fetch("SELECT count(*) FROM workflow.work_links")
+        await sql.execute(insert, a, b)
+        waiting = asyncio.create_task(other.execute(insert, b, a))
+        pid = other.get_server_pid()
+        blocked = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1"
+        while not await sql.fetchval(blocked, pid):
+            await sql.execute("SELECT pg_stat_clear_snapshot()")
+        await first.commit()
+        with pytest.raises(asyncpg.PostgresError) as refused:
+            await waiting
+        assert refused.value.sqlstate in ("UC305", "40001")
+        await second.rollback()
+        await work.link(a, "blocks", b, remove=True)
+
+
+async def test_a_link_that_meets_the_end_of_its_blocker_counts_right(
+    work: Work, make, sql: asyncpg.Connection, other: asyncpg.Connection
+) -> None:
+    a, b = await make("a"), await make("b")
+    transaction = sql.transaction()
+    await transaction.start()
+    await sql.execute(
+        "UPDATE workflow.work_items SET status = 'completed', version = version + 1 WHERE id = $1",
+        a,
+    )
+    linking = asyncio.create_task(work.link(a, "blocks", b))
+    blocked = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock'"
+    )
+    while not await other.fetchval(blocked):
+        assert not linking.done()
+    await transaction.commit()
+    assert (await linking).changed
+    assert await sql.fetch(COUNTED) == []
+    assert await ready(work) == {"b"}
+
+
+async def test_links_made_and_blockers_finished_at_once_leave_right_counts(
+    work: Work, make, sql: asyncpg.Connection
+) -> None:
+    ids = [await make(str(n)) for n in range(16)]
+
+    async def link(n: int) -> None:
+        for m in range(n + 1, min(n + 5, 16)):
+            await work.link(ids[n], "blocks", ids[m])
+
+    await asyncio.gather(*map(link, range(15)), *(work.finish(ids[n]) for n in range(8)))
+    assert await sql.fetch(COUNTED) == []
+    assert await sql.fetchval("SELECT count(*) FROM workflow.work_links") == 54
+
+
+async def test_what_cannot_be_linked_is_said(work: Work, make) -> None:
+    a, b = await make("a"), await make("b")
+    with pytest.raises(InvalidInput, match="no link 'follows'"):
+        await work.link(a, "follows", b)
+    with pytest.raises(InvalidInput, match="with itself"):
+        await work.link(a, "blocks", f"task:{a}")
+    with pytest.raises(NotFound):
+        await work.link(a, "blocks", "w-nobody00")
+    first, again = await work.link(b, "relates", a), await work.link(a, "relates", b)
+    assert (first.changed, again.changed) == (True, False)
+    assert [one["type"] for one in (await work.get(a)).links] == ["relates"]
