@@ -1,6 +1,6 @@
 -- Takes away what was measured; nothing brings it back.
 DROP VIEW workflow.estimation_factor_effects, workflow.task_performance_trends,
-    workflow.estimation_accuracy_by_project;
+    workflow.estimation_accuracy_by_project, workflow.execution_times;
 DROP FUNCTION workflow.judge_executions(integer);
 DROP FUNCTION workflow.get_recommended_estimate(
     text, text, text[], real, double precision, text, timestamptz);

@@ -191,13 +191,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM workflow.time_tracking_sessions AS s WHERE s.execution_id = execution
 $$;
 
--- A session of a task for an actor from now on; the one that runs for it goes on.
+-- A session of a task for an actor from now on; the one that runs for it goes on. False where the
+-- task is not open any more.
 CREATE FUNCTION workflow.run_session(execution uuid, actor text, expires_at timestamptz)
-RETURNS void
+RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Under the row of the task, which every way to its sessions locks first.
-    PERFORM FROM workflow.task_executions AS e WHERE e.id = execution FOR UPDATE;
+    PERFORM FROM workflow.task_executions AS e
+    WHERE e.id = execution AND e.status = 'open' FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
     UPDATE workflow.time_tracking_sessions AS s SET expires_at = run_session.expires_at
     WHERE s.execution_id = execution AND s.ended_at IS NULL AND s.actor = run_session.actor
       AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp());
@@ -206,6 +211,7 @@ BEGIN
         INSERT INTO workflow.time_tracking_sessions (execution_id, actor, expires_at)
         VALUES (execution, run_session.actor, run_session.expires_at);
     END IF;
+    RETURN true;
 END;
 $$;
 
@@ -236,11 +242,13 @@ $$;
 -- The holder's lease of a work item lasts longer; whether its clock was still running.
 CREATE FUNCTION workflow.extend_clock(item text, expires_at timestamptz) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    execution uuid;
 BEGIN
+    SELECT e.id INTO execution FROM workflow.task_executions AS e
+    WHERE e.work_item_id = item AND e.status = 'open' FOR UPDATE;
     UPDATE workflow.time_tracking_sessions AS s SET expires_at = extend_clock.expires_at
-    FROM workflow.task_executions AS e
-    WHERE e.work_item_id = item AND e.status = 'open' AND s.execution_id = e.id
-      AND s.ended_at IS NULL AND s.expires_at > clock_timestamp();
+    WHERE s.execution_id = execution AND s.ended_at IS NULL AND s.expires_at > clock_timestamp();
     RETURN FOUND;
 END;
 $$;
@@ -277,7 +285,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     FROM workflow.task_executions AS e WHERE e.work_item_id = item AND e.status = 'open'
 $$;
 
--- How long a task will take, in minutes, by the 10,000 tasks last finished before `as_of`.
+-- How long a task will take, in minutes, by the 5,000 tasks last finished before `as_of`: older ones
+-- would weigh next to nothing, and reading them takes time.
 --
 -- basis     calibrated: quantiles of actual / estimate of past tasks, times the asker's own estimate;
 --           past: quantiles of what past tasks took; own: the asker's estimate, and nothing to
@@ -326,7 +335,7 @@ DECLARE
 BEGIN
     SELECT coalesce((SELECT e.finished_at FROM workflow.task_executions AS e
                      WHERE e.status = 'finished' AND e.finished_at < as_of
-                     ORDER BY e.finished_at DESC OFFSET 9999 LIMIT 1), '-infinity') INTO since;
+                     ORDER BY e.finished_at DESC OFFSET 4999 LIMIT 1), '-infinity') INTO since;
     SELECT count(*), count(e.estimated_minutes),
            -- Silverman's rule of thumb (1986); it narrows as experience grows.
            1.06 * greatest(coalesce(stddev_pop(ln(e.estimated_minutes)), 0), 0.2)
@@ -440,6 +449,19 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT count(*)::int FROM judged
 $$;
 
+CREATE VIEW workflow.execution_times AS
+SELECT e.id AS timer, e.work_item_id AS item, e.title, e.kind, e.labels, e.complexity, e.asker,
+       CASE WHEN e.status <> 'open' THEN e.status
+            WHEN EXISTS (SELECT FROM workflow.time_tracking_sessions AS s
+                         WHERE s.execution_id = e.id AND s.ended_at IS NULL
+                           AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp()))
+            THEN 'running' ELSE 'paused' END AS status,
+       coalesce(e.actual_minutes, workflow.active_minutes(e.id)) AS minutes, e.estimated_minutes,
+       e.recommended_p50 AS recommended_minutes, e.variance_percent, e.started_at, e.finished_at
+FROM workflow.task_executions AS e;
+COMMENT ON VIEW workflow.execution_times IS
+    'Tasks with their active time. One whose holder''s lease is over is paused.';
+
 CREATE VIEW workflow.estimation_accuracy_by_project AS
 SELECT regexp_replace(current_database(), '^project_', '') AS project,
        count(*)::int AS tasks,
@@ -477,6 +499,7 @@ COMMENT ON VIEW workflow.estimation_factor_effects IS
 GRANT SELECT, INSERT, UPDATE ON workflow.task_executions, workflow.time_tracking_sessions TO :app;
 GRANT SELECT, INSERT ON workflow.estimation_factors, workflow.task_execution_factors TO :app;
 GRANT SELECT ON workflow.estimation_patterns, workflow.estimation_accuracy_by_project,
-    workflow.task_performance_trends, workflow.estimation_factor_effects TO :app;
+    workflow.task_performance_trends, workflow.estimation_factor_effects,
+    workflow.execution_times TO :app;
 REVOKE ALL ON FUNCTION workflow.count_finished_execution(),
     workflow.update_estimation_pattern(text, text, double precision, double precision) FROM PUBLIC;

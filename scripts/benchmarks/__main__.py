@@ -27,6 +27,7 @@ from benchmarks import (
     search_quality,
     searching,
 )
+from benchmarks.estimates import measure as estimates
 from benchmarks.figures import Figure, Finding, NotRun
 from benchmarks.frame import FULL_MINUTES, Effort, Part
 
@@ -46,10 +47,11 @@ PARTS: Mapping[str, Part] = {
     "ports.allocate": ports.measure,
     "ports.find": full_ranges.measure,
     "search-quality": search_quality.measure,
+    "estimates.replay": estimates.measure,
 }
 """Every benchmark; a name before the dot stands for all of its parts."""
 
-DATA_HELP = "queries about repositories, for search-quality (or BENCH_DATA)"
+DATA_HELP = "known answers, for search-quality; sip-*.csv, for estimates (or BENCH_DATA)"
 
 
 def chosen(names: Sequence[str]) -> list[str]:

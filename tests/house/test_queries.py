@@ -20,6 +20,7 @@ PROJECT = {
     "codebase/places.sql",
     "codebase/search.sql",
     "codebase/vectors.sql",
+    "timing/queries.sql",
 }
 """Files whose tables stand in a project; all others are prepared in the registry."""
 

@@ -17,7 +17,8 @@ BUDGETS = {
     "projects, entities": 2_000,
     "codebase": 800,
     "ports": 420,
-    "projects, entities, codebase, ports": 5_000,
+    "timing": 150,
+    "projects, entities, codebase, ports, timing": 5_000,
 }
 """Tokens (characters / 4) of the default toolset's tools/list, by rooms."""
 

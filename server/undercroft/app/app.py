@@ -20,6 +20,8 @@ from undercroft.ports.service import Ports
 from undercroft.ports.tools import tools as port_tools
 from undercroft.projects.service import Projects
 from undercroft.projects.tools import tools as project_tools
+from undercroft.timing.service import Timing
+from undercroft.timing.tools import tools as timing_tools
 
 if TYPE_CHECKING:
     from undercroft.app.ground import Ground
@@ -27,7 +29,13 @@ if TYPE_CHECKING:
     from undercroft.mcp.call import OpenProject
     from undercroft.settings import Settings
 
-TOOLSETS: tuple[Toolset, ...] = (project_tools, entity_tools, codebase_tools, port_tools)
+TOOLSETS: tuple[Toolset, ...] = (
+    project_tools,
+    entity_tools,
+    codebase_tools,
+    port_tools,
+    timing_tools,
+)
 """Every room; a new one is a folder and an entry here and in `App.services`."""
 
 
@@ -56,6 +64,7 @@ class App:
             Entities: Entities,
             Codebase: lambda database: Codebase(database, self._roots, self.started.models),
             Ports: lambda database: Ports(database, self.started.machine),
+            Timing: Timing,
         }
 
     @property
@@ -124,6 +133,10 @@ class App:
         """The ports room of this machine, for a Python program."""
         ground = await self.ground()
         return Ports(ground.registry.acting_as(actor), ground.machine)
+
+    async def timing(self, project: str, actor: str = "python") -> Timing:
+        """The timing room of a project, for a Python program."""
+        return Timing((await self.open(project)).database.acting_as(actor))
 
     async def projects(self, actor: str = "python") -> Projects:
         """The projects room, for a Python program."""

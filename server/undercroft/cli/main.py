@@ -30,6 +30,7 @@ COMMANDS = (
     "index",
     "port",
     "ports",
+    "estimate",
     "call",
     "tools",
     "project",
