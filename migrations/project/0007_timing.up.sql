@@ -73,7 +73,8 @@ CREATE TABLE workflow.time_tracking_sessions (
     minutes      double precision
         GENERATED ALWAYS AS (extract(epoch FROM ended_at - started_at)::double precision / 60) STORED,
     CONSTRAINT valid_session CHECK (ended_at >= started_at),
-    CONSTRAINT within_its_lease CHECK (ended_at <= greatest(expires_at, started_at))
+    CONSTRAINT within_its_lease CHECK (
+        expires_at IS NULL OR ended_at <= greatest(expires_at, started_at))
 );
 -- Time runs once: the second start of one clock meets the first here.
 CREATE UNIQUE INDEX time_tracking_sessions_running ON workflow.time_tracking_sessions (execution_id)
@@ -294,8 +295,8 @@ $$;
 -- tasks     past tasks it rests on; alike: of them, those of the same asker and kind
 -- effective how many tasks of equal weight would tell as much (Kish, 1965)
 --
--- A quantile is told where the data can carry it: P80 needs 4 tasks' worth, P95 needs 19 (a split
--- conformal bound exists from n on with n ≥ p (n + 1); Vovk et al., 2005).
+-- A quantile is told where there can be one: P80 from 4 tasks on, P95 from 19 (a split conformal
+-- bound needs n ≥ p (n + 1); Vovk et al., 2005).
 CREATE FUNCTION workflow.get_recommended_estimate(
     title text, kind text DEFAULT '', labels text[] DEFAULT '{}', complexity real DEFAULT NULL,
     own_minutes double precision DEFAULT NULL, asker text DEFAULT '',
@@ -411,16 +412,14 @@ BEGIN
         FROM steps AS s
     ), quantiles AS (
         SELECT min(s.value) FILTER (WHERE s.upto >= s.whole * 0.5) AS p50,
-               min(s.value) FILTER (WHERE s.upto >= s.whole
-                   * least(1, level80 * (1 + 1 / t.effective))) AS p80,
-               min(s.value) FILTER (WHERE s.upto >= s.whole
-                   * least(1, level95 * (1 + 1 / t.effective))) AS p95
-        FROM sums AS s CROSS JOIN total AS t
+               min(s.value) FILTER (WHERE s.upto >= s.whole * level80) AS p80,
+               min(s.value) FILTER (WHERE s.upto >= s.whole * level95) AS p95
+        FROM sums AS s
     )
     SELECT CASE WHEN size IS NULL THEN 'past' ELSE 'calibrated' END,
            exp(q.p50 + coalesce(size, 0)),
-           CASE WHEN round(t.effective) >= 4 THEN exp(q.p80 + coalesce(size, 0)) END,
-           CASE WHEN round(t.effective) >= 19 THEN exp(q.p95 + coalesce(size, 0)) END,
+           CASE WHEN t.tasks >= 4 THEN exp(q.p80 + coalesce(size, 0)) END,
+           CASE WHEN t.tasks >= 19 THEN exp(q.p95 + coalesce(size, 0)) END,
            t.tasks, t.alike, t.effective,
            ARRAY(SELECT n.id FROM near AS n ORDER BY n.log_weight DESC, n.id LIMIT 5)
     FROM quantiles AS q CROSS JOIN total AS t;

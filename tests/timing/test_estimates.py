@@ -25,7 +25,7 @@ async def test_each_quantile_waits_for_enough_tasks(timing: Timing, finish) -> N
     await finish(10, 20, 30)
     three = await timing.recommend(Task(kind="bug"))
     assert (three.p50_minutes, three.p80_minutes, three.p95_minutes) == (20, None, None)
-    assert "80 % needs 4, 95 % needs 19 tasks' worth" in three.summary
+    assert "80 % needs 4, 95 % needs 19 finished tasks" in three.summary
     await finish(40)
     four = await timing.recommend(Task(kind="bug"))
     assert (four.p80_minutes, four.p95_minutes) == (40, None)

@@ -7,9 +7,11 @@ from typing import Any
 
 from undercroft.timing.models import Task
 
-_DAY = 48 * 60
+_DAYS = 48 * 60
+"""From so many minutes on, hours are told alone."""
+_FEW = 4
 _LEVELS = (("p80_minutes", "80 %", 4), ("p95_minutes", "95 %", 19))
-"""Quantile, its name, and how many tasks' worth it needs."""
+"""Quantile, its name, and how many tasks it needs."""
 
 
 def spoken(minutes: float) -> str:
@@ -19,7 +21,7 @@ def spoken(minutes: float) -> str:
     whole = round(minutes)
     if whole < 60:  # noqa: PLR2004 - minutes of an hour
         return f"{minutes:.1f}".rstrip("0").rstrip(".") + " min"
-    if whole >= _DAY:
+    if whole >= _DAYS:
         return f"{whole / 60:.0f} h"
     hours, rest = divmod(whole, 60)
     return f"{hours} h {rest} min" if rest else f"{hours} h"
@@ -36,12 +38,14 @@ def summary(found: Mapping[str, Any], task: Task, asker: str) -> str:
         said = spoken(found["p50_minutes"])
         return f"{said} is your own estimate: no task has been finished here yet to compare with."
     parts = [_quantiles(found), _ground(found, task, asker)]
+    if found["tasks"] >= _FEW > found["effective"]:
+        parts.append("Few of them are like it: take the numbers as a guess.")
     if found["basis"] == "calibrated" and task.own_minutes:
         times = found["p50_minutes"] / task.own_minutes
         parts.append(
             f"Estimates like yours ({spoken(task.own_minutes)}) come out at {times:.2g} times that."
         )
-    return " ".join(part for part in parts if part)
+    return " ".join(parts)
 
 
 def _quantiles(found: Mapping[str, Any]) -> str:
@@ -51,8 +55,8 @@ def _quantiles(found: Mapping[str, Any]) -> str:
         for level, name, _ in _LEVELS
         if found[level] is not None
     ]
-    missing = [f"{name} needs {worth}" for level, name, worth in _LEVELS if found[level] is None]
-    note = f" ({', '.join(missing)} tasks' worth of experience)" if missing else ""
+    missing = [f"{name} needs {least}" for level, name, least in _LEVELS if found[level] is None]
+    note = f" ({', '.join(missing)} finished tasks)" if missing else ""
     return ", ".join(told) + note + "."
 
 
