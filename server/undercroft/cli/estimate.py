@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ def add_parser(commands: Any) -> None:
     estimate.add_argument("--label", action="append", default=[], help="may be repeated")
     estimate.add_argument("--complexity", type=float, help="on the scale that you use")
     estimate.add_argument("--own", default="", help="your own estimate: 90m, 1.5h, 1h30m")
-    estimate.add_argument("--as", dest="asker", default="", help="whose estimate it is")
+    estimate.add_argument("--as", dest="asker", default="", help="whose estimate it is; yours by default")
     estimate.add_argument("--json", action="store_true", help="for a program")
     estimate.set_defaults(run=run)
 
@@ -53,7 +54,7 @@ async def run(args: argparse.Namespace, settings: Settings) -> int:
     )
     async with open_app(settings) as app:
         project = await project_of(app, top_of(Path.cwd()))
-        timing = await app.timing(project, args.asker or settings.actor or "cli")
+        timing = await app.timing(project, args.asker or settings.actor or getpass.getuser())
         found = await timing.recommend(task)
     print(to_json(found).decode() if args.json else _lines(found))
     return 0 if found.p50_minutes is not None else 3
