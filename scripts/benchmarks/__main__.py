@@ -28,6 +28,7 @@ from benchmarks import (
     searching,
 )
 from benchmarks.estimates import measure as estimates
+from benchmarks.estimates import speed as estimates_speed
 from benchmarks.figures import Figure, Finding, NotRun
 from benchmarks.frame import FULL_MINUTES, Effort, Part
 
@@ -48,6 +49,7 @@ PARTS: Mapping[str, Part] = {
     "ports.find": full_ranges.measure,
     "search-quality": search_quality.measure,
     "estimates.replay": estimates.measure,
+    "estimates.speed": estimates_speed.measure,
 }
 """Every benchmark; a name before the dot stands for all of its parts."""
 

@@ -32,7 +32,9 @@ def add_parser(commands: Any) -> None:
     estimate.add_argument("--label", action="append", default=[], help="may be repeated")
     estimate.add_argument("--complexity", type=float, help="on the scale that you use")
     estimate.add_argument("--own", default="", help="your own estimate: 90m, 1.5h, 1h30m")
-    estimate.add_argument("--as", dest="asker", default="", help="whose estimate it is; yours by default")
+    estimate.add_argument(
+        "--as", dest="asker", default="", help="whose estimate it is; yours by default"
+    )
     estimate.add_argument("--json", action="store_true", help="for a program")
     estimate.set_defaults(run=run)
 
