@@ -103,11 +103,11 @@ def test_estimates_are_replayed_from_what_was_finished_before_them(tmp_path: Pat
         "hours_estimate,hours_actual"
     )
     # An asker who says about twice as much as it takes, a task a day; the last row tells no time.
-    rows = [
-        f"Mend wall {n},P,Development,Bug,7,2020-{1 + n // 28:02}-{1 + n % 28:02},"
-        f"2020-{1 + n // 28:02}-{1 + n % 28:02},{2 + n % 5},{(2 + n % 5) / 2 * (0.8 + n % 7 / 15):.2f}"
-        for n in range(80)
-    ]
+    rows = []
+    for n in range(80):
+        day, said = f"2020-{1 + n // 28:02}-{1 + n % 28:02}", 2 + n % 5
+        took = said / 2 * (0.8 + n % 7 / 15)
+        rows.append(f"Mend wall {n},P,Development,Bug,7,{day},{day},{said},{took:.2f}")
     lost = "Lost,P,Development,Bug,7,2020-05-01,,2,"
     (tmp_path / "sip-made-up.csv").write_text("\n".join([head, *rows, lost]))
     done = bench("estimates.replay", "--json", "--data", str(tmp_path))
