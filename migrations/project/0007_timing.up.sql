@@ -204,7 +204,9 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    UPDATE workflow.time_tracking_sessions AS s SET expires_at = run_session.expires_at
+    -- Where no lease is named, the one that there is holds on.
+    UPDATE workflow.time_tracking_sessions AS s
+    SET expires_at = coalesce(run_session.expires_at, s.expires_at)
     WHERE s.execution_id = execution AND s.ended_at IS NULL AND s.actor = run_session.actor
       AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp());
     IF NOT FOUND THEN
@@ -217,7 +219,8 @@ END;
 $$;
 
 -- The clock of a work item runs from now on for an actor; its execution. What ran for another ends.
--- `expires_at` is the end of the actor's lease. For the transaction that claims the item.
+-- `expires_at` is the end of the actor's lease. What is empty or NULL leaves what was known before. For
+-- the transaction that claims the item.
 CREATE FUNCTION workflow.start_clock(
     item text, kind text, title text, labels text[], complexity real,
     estimate_minutes double precision, actor text, expires_at timestamptz DEFAULT NULL
@@ -228,11 +231,13 @@ DECLARE
 BEGIN
     INSERT INTO workflow.task_executions AS e
         (work_item_id, kind, title, labels, complexity, estimated_minutes, asker)
-    VALUES (item, start_clock.kind, start_clock.title, start_clock.labels, start_clock.complexity,
+    VALUES (item, coalesce(nullif(start_clock.kind, ''), 'task'), start_clock.title, start_clock.labels, start_clock.complexity,
             estimate_minutes, actor)
     ON CONFLICT (work_item_id) WHERE status = 'open' DO UPDATE SET
-        title = EXCLUDED.title, kind = EXCLUDED.kind, labels = EXCLUDED.labels,
-        complexity = EXCLUDED.complexity, asker = EXCLUDED.asker,
+        title = coalesce(nullif(EXCLUDED.title, ''), e.title),
+        kind = coalesce(nullif(start_clock.kind, ''), e.kind),
+        labels = coalesce(nullif(EXCLUDED.labels, '{}'), e.labels),
+        complexity = coalesce(EXCLUDED.complexity, e.complexity), asker = EXCLUDED.asker,
         estimated_minutes = coalesce(EXCLUDED.estimated_minutes, e.estimated_minutes)
     RETURNING e.id INTO execution;
     PERFORM workflow.run_session(execution, actor, expires_at);

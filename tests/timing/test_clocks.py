@@ -102,6 +102,16 @@ async def test_the_same_claim_again_goes_on_with_its_session(sql) -> None:
     assert await sql.fetchval("SELECT count(*) FROM workflow.time_tracking_sessions") == 1
 
 
+async def test_an_estimate_may_come_after_the_claim(timing: Timing, sql) -> None:
+    execution = await claim(sql, "ada", lease=10)
+    noted = await timing.start(Task(own_minutes=45), item="uc-1")
+    assert noted.timer == execution
+    assert (noted.title, noted.kind, noted.estimated_minutes) == ("Mend it", "bug", 45)
+    # The lease still ends the clock.
+    await sql.execute(EARLIER, 60, 60)
+    assert (await timing.stop("uc-1")).minutes == pytest.approx(10, abs=0.5)
+
+
 async def test_a_claim_that_is_rolled_back_has_started_nothing(sql) -> None:
     transaction = sql.transaction()
     await transaction.start()

@@ -74,7 +74,7 @@ class Timing:
         title, kind, labels, complexity, own = _described(task)
         execution = await self._db.fetch_value(
             SQL.start_clock,
-            *(item or None, kind or DEFAULT_KIND, title, labels, complexity, own, self._db.actor),
+            *(item or None, kind, title, labels, complexity, own, self._db.actor),
         )
         return await self._execution(execution)
 
