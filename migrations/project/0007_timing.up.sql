@@ -188,7 +188,7 @@ $$;
 CREATE FUNCTION workflow.active_minutes(execution uuid) RETURNS double precision
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(sum(coalesce(s.minutes, greatest(0, date_part('epoch',
-        least(clock_timestamp(), s.expires_at) - s.started_at) / 60))), 0)
+        least(statement_timestamp(), s.expires_at) - s.started_at) / 60))), 0)
     FROM workflow.time_tracking_sessions AS s WHERE s.execution_id = execution
 $$;
 
@@ -453,12 +453,13 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT count(*)::int FROM judged
 $$;
 
+-- By the time of the statement: a clock that moves during it would keep an ORDER BY from the indexes.
 CREATE VIEW workflow.execution_times AS
 SELECT e.id AS timer, e.work_item_id AS item, e.title, e.kind, e.labels, e.complexity, e.asker,
        CASE WHEN e.status <> 'open' THEN e.status
             WHEN EXISTS (SELECT FROM workflow.time_tracking_sessions AS s
                          WHERE s.execution_id = e.id AND s.ended_at IS NULL
-                           AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp()))
+                           AND (s.expires_at IS NULL OR s.expires_at > statement_timestamp()))
             THEN 'running' ELSE 'paused' END AS status,
        coalesce(e.actual_minutes, workflow.active_minutes(e.id)) AS minutes, e.estimated_minutes,
        e.recommended_p50 AS recommended_minutes, e.variance_percent, e.started_at, e.finished_at
