@@ -367,7 +367,7 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH past AS MATERIALIZED (
-        SELECT p.id, p.title_words, p.kind = my_kind AND p.asker = my_asker AS alike,
+        SELECT p.id, p.kind = my_kind AND p.asker = my_asker AS alike,
                CASE WHEN size IS NULL THEN ln(p.actual_minutes)
                     ELSE ln(p.actual_minutes / p.estimated_minutes) END AS value,
                CASE WHEN p.asker = my_asker THEN 0 ELSE other_asker END
@@ -386,12 +386,15 @@ BEGIN
     ), near AS MATERIALIZED (
         -- Titles are compared for those that are like it in everything else; words in common
         -- over words in all (Jaccard).
-        SELECT c.id, c.log_weight + same_title * c.common
-                   / greatest(cardinality(c.title_words) + cardinality(my_words) - c.common, 1)
+        SELECT c.id, c.log_weight + same_title * t.common
+                   / greatest(cardinality(e.title_words) + cardinality(my_words) - t.common, 1)
                AS log_weight
-        FROM (SELECT p.*, (SELECT count(*) FROM unnest(p.title_words) AS w WHERE w = ANY (my_words))
-                          AS common
-              FROM (SELECT * FROM past ORDER BY past.log_weight DESC LIMIT titles_compared) AS p) AS c
+        FROM (SELECT * FROM past ORDER BY past.log_weight DESC LIMIT titles_compared) AS c
+        -- One by one: a join would read all of the table.
+        CROSS JOIN LATERAL (SELECT e.title_words FROM workflow.task_executions AS e
+                            WHERE e.id = c.id OFFSET 0) AS e
+        CROSS JOIN LATERAL (SELECT count(*) AS common FROM unnest(e.title_words) AS w
+                            WHERE w = ANY (my_words)) AS t
     ), weighed AS MATERIALIZED (
         SELECT p.value, p.alike, exp(w.log_weight - m.most) AS weight
         FROM past AS p LEFT JOIN near AS n ON n.id = p.id
