@@ -31,6 +31,8 @@ from benchmarks import (
     work,
     work_reading,
 )
+from benchmarks.estimates import measure as estimates
+from benchmarks.estimates import speed as estimates_speed
 from benchmarks.figures import Figure, Finding, NotRun
 from benchmarks.frame import FULL_MINUTES, Effort, Part
 
@@ -56,10 +58,12 @@ PARTS: Mapping[str, Part] = {
     "work.ready": work_reading.measure_ready,
     "work.plan": work_reading.measure_plan,
     "search-quality": search_quality.measure,
+    "estimates.replay": estimates.measure,
+    "estimates.speed": estimates_speed.measure,
 }
 """Every benchmark; a name before the dot stands for all of its parts."""
 
-DATA_HELP = "queries about repositories, for search-quality (or BENCH_DATA)"
+DATA_HELP = "known answers, for search-quality; sip-*.csv, for estimates (or BENCH_DATA)"
 
 
 def chosen(names: Sequence[str]) -> list[str]:

@@ -207,6 +207,53 @@ SECRETS: Sequence[Step] = [
     ),
 ]
 """The secrets room, every tool of it; over stdio alone as well."""
+TIMING: Sequence[Step] = [
+    (
+        "tools/call get_recommended_estimate without a past",
+        call("get_recommended_estimate", "project=inspected", "title=Mend it", "own_estimate=60"),
+        lambda a: (body(a)["basis"], body(a)["p50_minutes"]) == ("own", 60),
+    ),
+    (
+        "tools/call start_timer",
+        call("start_timer", "project=inspected", "title=Mend it", "item=uc-1", "kind=bug"),
+        lambda a: body(a)["status"] == "running",
+    ),
+    (
+        "tools/call list_executions",
+        call("list_executions", "project=inspected", "open=true"),
+        lambda a: [one["item"] for one in body(a)["items"]] == ["uc-1"],
+    ),
+    (
+        "tools/call stop_timer",
+        call("stop_timer", "project=inspected", "timer=uc-1", 'factors=["flaky tests"]'),
+        lambda a: body(a)["status"] == "finished",
+    ),
+    (
+        "tools/call stop_timer once more",
+        call("stop_timer", "project=inspected", "timer=uc-1"),
+        lambda a: a["isError"] and body(a)["code"] == "not_found",
+    ),
+    (
+        "tools/call record_execution",
+        call(
+            "record_execution",
+            *("project=inspected", "title=Mend the roof", "kind=roof", "minutes=30"),
+            *("own_estimate=120", "finished_at=2026-01-01T10:00:00Z"),
+        ),
+        lambda a: body(a)["variance_percent"] == -75,  # noqa: PLR2004 - 30 in place of 120
+    ),
+    (
+        "tools/call get_recommended_estimate",
+        call("get_recommended_estimate", "project=inspected", "title=The roof", "kind=roof"),
+        lambda a: (body(a)["p50_minutes"], body(a)["tasks"]) == (30, 2),
+    ),
+    (
+        "tools/call get_estimation_report",
+        call("get_estimation_report", "project=inspected"),
+        lambda a: {one["kind"] for one in body(a)["patterns"]} == {"bug", "roof"},
+    ),
+]
+"""The timing room, every tool of it; over stdio alone as well."""
 CODE = """def renew(lease, epoch):
     if lease.epoch != epoch:
         raise StaleLease(lease)
@@ -222,7 +269,7 @@ async def checks(bench: Bench) -> AsyncIterator[Check]:
     (bench.code / "lease.py").write_text(CODE)
     settings = [word for item in bench.server_settings.items() for word in ("-e", "=".join(item))]
     local = [*settings, "-e", "UNDERCROFT_TOOLSETS=all", *SERVER]
-    every = [*STEPS, *PORTS, *SECRETS, *WORK]
+    every = [*STEPS, *PORTS, *SECRETS, *WORK, *TIMING]
     async for check in _over(bench, environment, "stdio", local, every):
         yield check
     for transport, path in (("http", "/mcp"), ("sse", "/sse")):

@@ -136,12 +136,41 @@ def test_work_is_measured_beside_its_statements_and_its_targets() -> None:
     assert [row[:2] for row in searched["rows"]] == [["10,000", "20,000"], ["20,000", "40,000"]]
 
 
+def test_estimates_are_replayed_from_what_was_finished_before_them(tmp_path: Path) -> None:
+    head = (
+        "title,project,category,subcategory,assigned_to,estimated_on,completed_on,"
+        "hours_estimate,hours_actual"
+    )
+    # An asker who says about twice as much as it takes, a task a day; the last row tells no time.
+    rows = []
+    for n in range(80):
+        day, said = f"2020-{1 + n // 28:02}-{1 + n % 28:02}", 2 + n % 5
+        took = said / 2 * (0.8 + n % 7 / 15)
+        rows.append(f"Mend wall {n},P,Development,Bug,7,{day},{day},{said},{took:.2f}")
+    lost = "Lost,P,Development,Bug,7,2020-05-01,,2,"
+    (tmp_path / "sip-made-up.csv").write_text("\n".join([head, *rows, lost]))
+    done = bench("estimates.replay", "--json", "--data", str(tmp_path))
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    figures = {one["name"]: one for one in report["figures"]}
+    assert list(figures) == [
+        *("P50, own", "P50, overall", "P50, category", "P80, own"),
+        *("P80 holds, at least", "P80 holds, at most"),
+    ]
+    assert figures["P50, own"]["value"] > 60
+    assert figures["P50, own"]["samples"] == 79
+    counts = {row[0]: row[1] for row in report["tables"][-1]["rows"]}
+    assert counts["rows without an estimate, a time or a day"] == "1"
+    assert counts["tasks before the first was finished, not judged"] == "1"
+    assert counts["of them with the same answer"] == "4"
+
+
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     done = bench("entites")
     assert done.returncode == 1
     assert (
-        "'entites': entities, index, ports, run, search, search-quality, secrets, start, work, "
-        "entities.records" in done.stderr
+        "'entites': entities, estimates, index, ports, run, search, search-quality, secrets, "
+        "start, work, entities.records" in done.stderr
     )
 
 

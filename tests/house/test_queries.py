@@ -25,6 +25,7 @@ PROJECT = {
         f"work/{name}.sql"
         for name in ("items", "tree", "ready", "claims", "reviews", "history", "transfer")
     ),
+    "timing/queries.sql",
 }
 """Files whose tables stand in a project; all others are prepared in the registry."""
 

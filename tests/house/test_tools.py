@@ -20,7 +20,8 @@ BUDGETS = {
     "secrets": 480,
     "ports, secrets": 900,
     "work": 1_300,
-    "projects, entities, codebase, ports, secrets, work": 5_000,
+    "timing": 150,
+    "projects, entities, codebase, ports, secrets, work, timing": 5_000,
 }
 """Tokens (characters / 4) of the default toolset's tools/list, by rooms."""
 

@@ -197,6 +197,20 @@ def ports(reservation: str) -> dict[str, st.SearchStrategy[Any]]:
     }
 
 
+TIMERS = ("uc-1", "uc-2", "uc-3")
+"""Work items whose clocks run."""
+TIMING: Mapping[str, st.SearchStrategy[Any]] = {
+    "timer": st.sampled_from(TIMERS),
+    "item": st.sampled_from(["", *TIMERS, "uc-4"]),
+    "resume": st.sampled_from(["", "", *TIMERS]),
+    "outcome": st.sampled_from(["paused", "paused", "finished", "abandoned"]),
+    "minutes": st.sampled_from([1, 0.5, 90, 0, -1]),
+    "own_estimate": st.sampled_from([0, 0, 60, 1e-9]),
+    "complexity": st.sampled_from([0, 3, 101]),
+    "kind": st.sampled_from(["", "bug", "Feature"]),
+    "labels": st.lists(st.sampled_from(["core", "docs", ""]), max_size=3),
+    "factors": st.lists(st.sampled_from(["flaky tests", "new code"]), max_size=2),
+}
 CODE: Mapping[str, st.SearchStrategy[Any]] = {
     "query": st.sampled_from(["where is a lease renewed?", "renew", "KeepLease", "a b"]),
     "path": st.sampled_from(["", ".", "pool/lease.go", "lease.go", "..", "notes.txt"]),
@@ -248,6 +262,7 @@ class Known:
             "changes": st.one_of(st.lists(fair, min_size=1, max_size=1), st.lists(changes)),
             **CODE,
             **ports(reservation),
+            **TIMING,
             "idempotency_key": st.sampled_from(["", "", "", "a", "b"]),
         }
 

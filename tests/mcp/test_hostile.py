@@ -22,9 +22,10 @@ from undercroft.errors import InvalidInput, NotFound
 from undercroft.mcp.call import Caller, Outcome
 from undercroft.mcp.toolset import Tool
 from undercroft.settings import Settings
+from undercroft.timing.models import Task
 from undercroft.work.tools import tools as work_tools
 
-from .hostile import CURRENT, PORT, Known
+from .hostile import CURRENT, PORT, TIMERS, Known
 from .hostile_work import at_work, likely
 
 TOOLS = [tool for toolset in TOOLSETS for tool in toolset.tools]
@@ -37,6 +38,7 @@ LEAKS = re.compile(
     |asyncpg|psycopg|pydantic|jsonschema_rs|DETAIL:|CONTEXT:|SQLSTATE|Traceback|File\ "|\.py\b
     |postgres(ql)?://|/server/undercroft|site-packages|/home/|/root/|/tmp/|/var/|\.s\.PGSQL
     |valid_data|valid_version|port_allocations|port_occupancy|UC10|UC20|work_items|work_links
+    |valid_data|valid_version|port_allocations|port_occupancy|task_executions|valid_execution|UC10
     |idx_|_pkey|_fkey|undercroft_owner|object\ at\ 0x""",
     re.VERBOSE,
 )
@@ -91,6 +93,10 @@ async def known(app: App, project: str, folder: Path) -> Known:
     ports = await app.ports(CANARY)
     await ports.allocate(project, ["web"], worktree=str(folder), preferred=PORT)
     held = await ports.reserve(project, 2, purpose=CANARY)
+    timing = await app.timing(project, CANARY)
+    for item in TIMERS:
+        await timing.start(Task(title=CANARY, kind="bug", own_minutes=60), item=item)
+    await timing.record(Task(title=CANARY, kind="bug", own_minutes=60), 30)
     return Known(project, ids, cursors, str(held.reservation))
 
 

@@ -91,6 +91,7 @@ async def test_every_tool_says_what_it_does_to_the_world(settings: Settings) -> 
         *("semantic_search", "find_symbol", "find_related_code", "read_code"),
         *("get_index_status", "list_repositories"),
         *("list_ports", "get_port", "find_available_port", "list_port_ranges"),
+        *("get_recommended_estimate", "list_executions", "get_estimation_report"),
     }
     destructive = {name for name, hint in hints.items() if hint and hint.destructive_hint}
     assert destructive == {"delete_entity", "remove_repository"}

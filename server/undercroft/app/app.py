@@ -23,6 +23,8 @@ from undercroft.projects.service import Projects
 from undercroft.projects.tools import tools as project_tools
 from undercroft.secrets.service import Secrets
 from undercroft.secrets.tools import tools as secret_tools
+from undercroft.timing.service import Timing
+from undercroft.timing.tools import tools as timing_tools
 from undercroft.work.service import Work
 from undercroft.work.tools import tools as work_tools
 
@@ -41,6 +43,7 @@ TOOLSETS: tuple[Toolset, ...] = (
     port_tools,
     secret_tools,
     work_tools,
+    timing_tools,
 )
 """Every room; a new one is a folder and an entry here and in `App.services`."""
 
@@ -72,6 +75,7 @@ class App:
             Ports: lambda database: Ports(database, self.started.machine),
             Secrets: lambda database: Secrets(database, self.started.ring, self.asking),
             Work: Work,
+            Timing: Timing,
         }
 
     @cached_property
@@ -163,6 +167,10 @@ class App:
     async def work(self, project: str, actor: str = "python") -> Work:
         """The work room of a project, for a Python program."""
         return Work((await self.open(project)).database.acting_as(actor))
+
+    async def timing(self, project: str, actor: str = "python") -> Timing:
+        """The timing room of a project, for a Python program."""
+        return Timing((await self.open(project)).database.acting_as(actor))
 
     async def projects(self, actor: str = "python") -> Projects:
         """The projects room, for a Python program."""

@@ -42,7 +42,7 @@ class Chores:
 
 
 Forget = Callable[[], Awaitable[int]]
-"""Removes what a room needs no longer; how many rows."""
+"""Removes what a room needs no longer, or makes up for what it had no time for; how many rows."""
 
 
 async def tidy(

@@ -26,6 +26,7 @@ from undercroft.projects.directory import ProjectFinder
 from undercroft.projects.provision import Provisioner
 from undercroft.projects.service import Projects
 from undercroft.secrets.ring import KeyRing
+from undercroft.timing.service import Timing
 
 if TYPE_CHECKING:
     from undercroft.db.source import Source
@@ -87,7 +88,7 @@ async def lay(settings: Settings) -> Ground:
 
     async def open_project(name: str) -> Database:
         database = await schemas.project(name)
-        chores.begin(tidy(database))
+        chores.begin(tidy(database, Timing(database).judge))
         return database
 
     machine = await asyncio.to_thread(this_machine, settings.home, settings.machine)

@@ -33,6 +33,7 @@ COMMANDS = (
     "secret",
     "run",
     "work",
+    "estimate",
     "call",
     "tools",
     "project",

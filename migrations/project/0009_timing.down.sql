@@ -1,0 +1,20 @@
+-- Takes away what was measured; nothing brings it back.
+DROP VIEW workflow.estimation_factor_effects, workflow.task_performance_trends,
+    workflow.estimation_accuracy_by_project, workflow.execution_times;
+DROP FUNCTION workflow.judge_executions(integer);
+DROP FUNCTION workflow.get_recommended_estimate(
+    text, text, text[], real, double precision, text, timestamptz);
+DROP FUNCTION workflow.stop_clock(text, text);
+DROP FUNCTION workflow.end_execution(uuid, text);
+DROP FUNCTION workflow.extend_clock(text, timestamptz);
+DROP FUNCTION workflow.start_clock(
+    text, text, text, text[], real, double precision, text, timestamptz);
+DROP FUNCTION workflow.run_session(uuid, text, timestamptz);
+DROP FUNCTION workflow.active_minutes(uuid);
+DROP FUNCTION workflow.end_session(uuid);
+DROP TABLE workflow.task_execution_factors, workflow.estimation_factors,
+    workflow.time_tracking_sessions, workflow.task_executions, workflow.estimation_patterns;
+DROP FUNCTION workflow.count_finished_execution();
+DROP FUNCTION workflow.keep_execution();
+DROP FUNCTION workflow.calculate_execution_metrics();
+DROP FUNCTION workflow.update_estimation_pattern(text, text, double precision, double precision);

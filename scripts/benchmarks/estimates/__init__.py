@@ -1,0 +1,1 @@
+"""Estimates replayed over finished tasks in the order in which they came."""

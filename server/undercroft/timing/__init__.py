@@ -1,0 +1,1 @@
+"""How long tasks took, and how long the next one will take."""
