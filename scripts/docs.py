@@ -31,9 +31,12 @@ def settings() -> Iterator[str]:
         yield f"| `{variable(field.name)}` | {_default(field.name)} | {field.metadata['help']} |"
 
 
+_OF_THE_USER = {"home": "the user's data folder", "key_folder": "the user's configuration folder"}
+
+
 def _default(name: str) -> str:
-    if name == "home":
-        return "the user's data folder"
+    if name in _OF_THE_USER:
+        return _OF_THE_USER[name]
     value = getattr(Settings(home=Path()), name)
     if value in ("", ()):
         return ""

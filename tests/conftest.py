@@ -72,15 +72,19 @@ def server(
     """Settings that name a running server: the embedded one, shared by all test processes."""
     url = request.config.getoption("--postgres-url")
     if url:
-        yield Settings(database_url=url)
+        yield Settings(
+            database_url=url, key_provider="file", key_folder=tmp_path_factory.mktemp("keys")
+        )
         return
     if request.config.getoption("--docker"):
         with container() as dsn:
-            yield Settings(database_url=dsn)
+            yield Settings(
+                database_url=dsn, key_provider="file", key_folder=tmp_path_factory.mktemp("keys")
+            )
         return
     base = tmp_path_factory.getbasetemp()
     home = (base.parent if hasattr(request.config, "workerinput") else base) / "home"
-    settings = Settings(home=Path(home))
+    settings = Settings(home=Path(home), key_provider="file", key_folder=home.parent / "keys")
     embedded = EmbeddedPostgres(settings.home)
     asyncio.run(hasten(embedded))
     yield settings

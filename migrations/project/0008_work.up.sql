@@ -375,7 +375,7 @@ BEGIN
     INTO is_open, waits, deleted
     FROM workflow.work_items AS p WHERE p.id = share_work_parent.id FOR SHARE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no such item' USING ERRCODE = 'UC201';
+        RAISE EXCEPTION 'there is no such item' USING ERRCODE = 'UC301';
     END IF;
 END
 $$;
@@ -390,7 +390,7 @@ BEGIN
     WHERE s.kind = NEW.kind AND (s.status = NEW.status OR (NEW.status IS NULL AND s.category = 'todo'))
     ORDER BY s.place LIMIT 1;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no such kind or status' USING ERRCODE = 'UC206';
+        RAISE EXCEPTION 'there is no such kind or status' USING ERRCODE = 'UC306';
     END IF;
     IF NEW.category IN ('done', 'dropped') THEN
         NEW.closed_at := coalesce(NEW.closed_at, NEW.updated_at);
@@ -400,7 +400,7 @@ BEGIN
         parent := workflow.share_work_parent(NEW.parent_id);
         IF NEW.deleted_at IS NULL AND (parent.deleted
             OR NOT parent.is_open AND NEW.category NOT IN ('done', 'dropped')) THEN
-            RAISE EXCEPTION 'the parent is closed' USING ERRCODE = 'UC202';
+            RAISE EXCEPTION 'the parent is closed' USING ERRCODE = 'UC302';
         END IF;
         NEW.open_blockers := parent.waits;
     END IF;
@@ -428,12 +428,12 @@ BEGIN
         SELECT s.category INTO NEW.category FROM workflow.work_statuses AS s
         WHERE s.kind = NEW.kind AND s.status = NEW.status;
         IF NOT FOUND THEN
-            RAISE EXCEPTION 'there is no such kind or status' USING ERRCODE = 'UC206';
+            RAISE EXCEPTION 'there is no such kind or status' USING ERRCODE = 'UC306';
         END IF;
         IF NEW.status <> OLD.status AND undone IS NOT TRUE AND NOT EXISTS (
             SELECT FROM workflow.work_transitions AS t
             WHERE t.kind = NEW.kind AND t.from_status = OLD.status AND t.to_status = NEW.status) THEN
-            RAISE EXCEPTION 'the kind does not allow it' USING ERRCODE = 'UC203';
+            RAISE EXCEPTION 'the kind does not allow it' USING ERRCODE = 'UC303';
         END IF;
     END IF;
     opens := NEW.category IN ('todo', 'doing', 'paused') AND NEW.deleted_at IS NULL;
@@ -449,7 +449,7 @@ BEGIN
     END IF;
     IF was_open AND NOT opens AND NEW.deleted_at IS NULL AND EXISTS (
         SELECT FROM workflow.work_items AS c WHERE c.parent_id = NEW.id AND c.is_open) THEN
-        RAISE EXCEPTION 'it has open children' USING ERRCODE = 'UC204';
+        RAISE EXCEPTION 'it has open children' USING ERRCODE = 'UC304';
     END IF;
     IF NEW.parent_id IS DISTINCT FROM OLD.parent_id THEN
         -- First, so that nobody else changes the graph until this is committed.
@@ -457,7 +457,7 @@ BEGIN
         IF NEW.parent_id IS NOT NULL AND (
             workflow.work_reaches(NEW.id, false, NEW.parent_id, false, NEW.id)
             OR workflow.work_reaches(NEW.parent_id, true, NEW.id, true, NEW.id)) THEN
-            RAISE EXCEPTION 'it would wait for itself' USING ERRCODE = 'UC205';
+            RAISE EXCEPTION 'it would wait for itself' USING ERRCODE = 'UC305';
         END IF;
         IF OLD.parent_id IS NOT NULL THEN
             parent := workflow.share_work_parent(OLD.parent_id);
@@ -469,7 +469,7 @@ BEGIN
             OR (NEW.deleted_at IS NULL AND OLD.deleted_at IS NOT NULL)) THEN
         parent := workflow.share_work_parent(NEW.parent_id);
         IF NEW.deleted_at IS NULL AND (parent.deleted OR (opens AND NOT parent.is_open)) THEN
-            RAISE EXCEPTION 'the parent is closed' USING ERRCODE = 'UC202';
+            RAISE EXCEPTION 'the parent is closed' USING ERRCODE = 'UC302';
         END IF;
         IF NEW.parent_id IS DISTINCT FROM OLD.parent_id THEN
             NEW.open_blockers := NEW.open_blockers + parent.waits;
@@ -567,7 +567,7 @@ BEGIN
             SELECT EXISTS (SELECT FROM reached WHERE id = NEW.source_id) INTO circle;
         END IF;
         IF circle THEN
-            RAISE EXCEPTION 'it would wait for itself' USING ERRCODE = 'UC205';
+            RAISE EXCEPTION 'it would wait for itself' USING ERRCODE = 'UC305';
         END IF;
     END IF;
     IF NEW.type = 'blocks' THEN
@@ -590,7 +590,7 @@ CREATE TRIGGER follow_removed_work_link AFTER UPDATE OF removed_at ON workflow.w
     EXECUTE FUNCTION workflow.follow_work_link();
 
 -- Mark an item and all beneath it as deleted; how many. Level by level: whoever adds a child holds its
--- parent, so that none is overlooked. Raises UC207 where somebody is at one of them.
+-- parent, so that none is overlooked. Raises UC307 where somebody is at one of them.
 CREATE FUNCTION workflow.delete_work(item text, actor text, agent text) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -602,7 +602,7 @@ BEGIN
         PERFORM FROM workflow.work_items AS i WHERE i.id = ANY (level) ORDER BY i.id FOR NO KEY UPDATE;
         IF EXISTS (SELECT FROM workflow.work_items AS i
                    WHERE i.id = ANY (level) AND i.claim_until > clock_timestamp()) THEN
-            RAISE EXCEPTION 'somebody is at it' USING ERRCODE = 'UC207';
+            RAISE EXCEPTION 'somebody is at it' USING ERRCODE = 'UC307';
         END IF;
         every := every || level;
         level := ARRAY(SELECT c.id FROM workflow.work_items AS c
@@ -645,7 +645,7 @@ BEGIN
         ('proposed', 'changes_requested'), ('proposed', 'agreed'), ('proposed', 'disputed'),
         ('changes_requested', 'proposed'), ('changes_requested', 'agreed'),
         ('changes_requested', 'disputed'), ('disputed', 'resolved')) THEN
-        RAISE EXCEPTION 'the review is in another state' USING ERRCODE = 'UC208';
+        RAISE EXCEPTION 'the review is in another state' USING ERRCODE = 'UC308';
     END IF;
     RETURN NEW;
 END

@@ -48,7 +48,10 @@ async def scratch_app() -> AsyncIterator[App]:
     """The application over an embedded PostgreSQL of its own, its log written to a real file."""
     with scratch_home() as home, (home / "bench.log").open("w") as log, redirect_stderr(log):
         configure("info", "json")
-        async with open_app(Settings(home=home, toolsets="all")) as app:
+        settings = Settings(
+            home=home / "data", key_provider="file", key_folder=home / "keys", toolsets="all"
+        )
+        async with open_app(settings) as app:
             yield app
 
 

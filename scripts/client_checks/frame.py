@@ -53,6 +53,8 @@ class Bench:
         """What a server needs to keep to the bench."""
         return {
             "UNDERCROFT_HOME": str(self.folder / "undercroft"),
+            "UNDERCROFT_KEY_PROVIDER": "file",
+            "UNDERCROFT_KEY_FOLDER": str(self.folder / "keys"),
             "UNDERCROFT_LOG_FORMAT": "json",
             "UNDERCROFT_TOOLSETS": "all",
             "UNDERCROFT_INDEX_ROOTS": str(self.code),

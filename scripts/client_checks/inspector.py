@@ -144,6 +144,69 @@ PORTS: Sequence[Step] = [
     ),
 ]
 """The ports room, every tool of it; over stdio alone, since the road is the same."""
+SECRETS: Sequence[Step] = [
+    (
+        "tools/call store_secret",
+        call("store_secret", "project=inspected", "name=STRIPE_KEY", "value=sk-canary-0123456789"),
+        lambda a: body(a)["version"] == 1 and "canary" not in json.dumps(a),
+    ),
+    (
+        "tools/call generate_secret",
+        call("generate_secret", "project=inspected", "name=DB_PASSWORD", "kind=password"),
+        lambda a: body(a)["generated"],
+    ),
+    (
+        "tools/call list_secrets",
+        call("list_secrets", "project=inspected"),
+        lambda a: [one["name"] for one in body(a)["items"]] == ["DB_PASSWORD", "STRIPE_KEY"],
+    ),
+    (
+        "tools/call get_secret",
+        call("get_secret", "project=inspected", "name=STRIPE_KEY"),
+        lambda a: body(a)["masked"].endswith("6789") and "canary" not in json.dumps(a),
+    ),
+    (
+        "tools/call get_secret without leave",
+        call("get_secret", "project=inspected", "name=STRIPE_KEY", "reveal=true"),
+        lambda a: a["isError"] and body(a)["code"] == "forbidden",
+    ),
+    (
+        "tools/call rotate_secret",
+        call("rotate_secret", "project=inspected", "name=DB_PASSWORD"),
+        lambda a: body(a)["version"] == 2,  # noqa: PLR2004 - the next one
+    ),
+    (
+        "tools/call schedule_rotation",
+        call("schedule_rotation", "project=inspected", "name=DB_PASSWORD", "every_days=90"),
+        lambda a: body(a)["rotate_every_days"] == 90,  # noqa: PLR2004 - as it was asked for
+    ),
+    (
+        "tools/call delete_secret",
+        call("delete_secret", "project=inspected", "name=STRIPE_KEY"),
+        lambda a: not a.get("isError"),
+    ),
+    (
+        "tools/call restore_secret",
+        call("restore_secret", "project=inspected", "name=STRIPE_KEY"),
+        lambda a: body(a)["version"] == 1,
+    ),
+    (
+        "tools/call list_secret_templates",
+        call("list_secret_templates", "project=inspected"),
+        lambda a: "ssh_key" in {one["kind"] for one in body(a)["result"]},
+    ),
+    (
+        "tools/call rotate_encryption_key",
+        call("rotate_encryption_key", "project=inspected"),
+        lambda a: body(a)["moved"] == 3,  # noqa: PLR2004 - versions of two secrets
+    ),
+    (
+        "tools/call get_secret_access_log",
+        call("get_secret_access_log", "project=inspected", "name=STRIPE_KEY"),
+        lambda a: body(a)["items"][-1]["action"] == "set",
+    ),
+]
+"""The secrets room, every tool of it; over stdio alone as well."""
 CODE = """def renew(lease, epoch):
     if lease.epoch != epoch:
         raise StaleLease(lease)
@@ -159,7 +222,7 @@ async def checks(bench: Bench) -> AsyncIterator[Check]:
     (bench.code / "lease.py").write_text(CODE)
     settings = [word for item in bench.server_settings.items() for word in ("-e", "=".join(item))]
     local = [*settings, "-e", "UNDERCROFT_TOOLSETS=all", *SERVER]
-    async for check in _over(bench, environment, "stdio", local, [*STEPS, *PORTS, *WORK]):
+    async for check in _over(bench, environment, "stdio", local, [*STEPS, *PORTS, *SECRETS, *WORK]):
         yield check
     for transport, path in (("http", "/mcp"), ("sse", "/sse")):
         async with listening(bench, transport) as address:

@@ -15,6 +15,7 @@ from undercroft.offers import BUILTIN, EmbeddingOffers
 
 PREFIX = "UNDERCROFT_"
 Transport = Literal["stdio", "http", "sse"]
+KeyProvider = Literal["auto", "keyring", "file", "environment", "command"]
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -23,6 +24,13 @@ def default_home() -> Path:
     import platformdirs  # noqa: PLC0415 - 50 ms that a server with UNDERCROFT_HOME never needs
 
     return Path(platformdirs.user_data_dir("undercroft", appauthor=False))
+
+
+def default_key_folder() -> Path:
+    """Beside the data directory and never inside it, for example `~/.config/undercroft-keys`."""
+    import platformdirs  # noqa: PLC0415 - as above
+
+    return Path(platformdirs.user_config_dir("undercroft-keys", appauthor=False))
 
 
 def setting(text: str, *, default: Any, secret: bool = False, at_least: float = 0) -> Any:
@@ -87,6 +95,19 @@ class Settings:
 
     machine: str = setting(
         "Identity of this machine in the list of ports; empty: the system's own.", default=""
+    )
+
+    key_provider: KeyProvider = setting(
+        "Where the key that protects secrets is kept: keyring, file, environment, command; "
+        "auto: the system's keyring where there is one, else a file.",
+        default="auto",
+    )
+    key_folder: Path = field(
+        default_factory=default_key_folder,
+        metadata={"help": "Folder of the files of such keys; never in a backup of the database."},
+    )
+    key_command: str = setting(
+        "Program that prints such keys in base64, the current one first.", default=""
     )
 
     log_level: Level = setting("debug, info, warning or error.", default="info")

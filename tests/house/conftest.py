@@ -24,6 +24,8 @@ def bare_environment(settings: Settings, tmp_path: Path) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "UNDERCROFT_HOME": str(settings.home),
+        "UNDERCROFT_KEY_PROVIDER": "file",
+        "UNDERCROFT_KEY_FOLDER": str(settings.key_folder),
         "UNDERCROFT_DATABASE_URL": settings.database_url,
         "UNDERCROFT_REGISTRY_DATABASE": settings.registry_database,
         "UNDERCROFT_LOG_LEVEL": "warning",

@@ -113,12 +113,35 @@ def test_work_is_measured_beside_its_statements_and_its_targets() -> None:
     assert [row[:2] for row in searched["rows"]] == [["10,000", "20,000"], ["20,000", "40,000"]]
 
 
+def test_a_command_is_measured_beside_another_one_and_its_veil_beside_none() -> None:
+    done = bench("run", "--quick", "--json")
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    veil, start = report["figures"]
+    assert (veil["name"], veil["target"], veil["at_least"]) == ("veil", 50, True)
+    assert (start["name"], start["target"]) == ("run -- true", 1.5)
+    assert all(one["ours"] > 0 and one["bare"] > 0 for one in (veil, start))
+    assert done.returncode == (0 if report["held"] == 2 else 1)
+
+
+def test_secrets_are_measured_beside_the_same_statements_without_encryption() -> None:
+    done = bench("secrets", "--quick", "--json")
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    [store] = report["figures"]
+    assert (store["name"], store["target"]) == ("encrypt and store", 1.5)
+    assert store["ours"] > 0 < store["bare"]
+    [further] = report["tables"]
+    assert len(further["rows"]) == 2
+    assert done.returncode == (0 if report["held"] == 1 else 1)
+
+
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     done = bench("entites")
     assert done.returncode == 1
     assert (
-        "'entites': entities, index, ports, search, search-quality, start, work, entities.records"
-        in done.stderr
+        "'entites': entities, index, ports, run, search, search-quality, secrets, start, work, "
+        "entities.records" in done.stderr
     )
 
 

@@ -20,6 +20,7 @@ PROJECT = {
     "codebase/places.sql",
     "codebase/search.sql",
     "codebase/vectors.sql",
+    "secrets/queries.sql",
     *(
         f"work/{name}.sql"
         for name in ("items", "tree", "ready", "claims", "reviews", "history", "transfer")

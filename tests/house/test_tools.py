@@ -17,8 +17,10 @@ BUDGETS = {
     "projects, entities": 2_000,
     "codebase": 800,
     "ports": 420,
+    "secrets": 480,
+    "ports, secrets": 900,
     "work": 1_300,
-    "projects, entities, codebase, ports, work": 5_000,
+    "projects, entities, codebase, ports, secrets, work": 5_000,
 }
 """Tokens (characters / 4) of the default toolset's tools/list, by rooms."""
 
@@ -46,8 +48,8 @@ def test_the_budgets_speak_of_every_room() -> None:
 def test_the_instructions_are_short_and_name_only_tools_that_exist() -> None:
     assert len(INSTRUCTIONS) < 2_000
     verbs = (
-        "allocate|check|claim|finish|create|update|delete|restore|define|list|get|query|archive|index|find|read|"
-        "semantic"
+        "allocate|check|claim|create|update|delete|restore|define|list|get|query|archive|index|"
+        "find|finish|read|semantic|generate|store|rotate|reserve|schedule"
     )
     named = set(re.findall(rf"\b(?:{verbs})_[a-z_]+", INSTRUCTIONS))
     assert named

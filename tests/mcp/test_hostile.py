@@ -36,7 +36,7 @@ LEAKS = re.compile(
     r"""SELECT\s|INSERT\s+INTO|UPDATE\s+\w+\s+SET|\bFROM\s+\w+\.|workflow\.|entity_schemas|(?<!get_)entity_history
     |asyncpg|psycopg|pydantic|jsonschema_rs|DETAIL:|CONTEXT:|SQLSTATE|Traceback|File\ "|\.py\b
     |postgres(ql)?://|/server/undercroft|site-packages|/home/|/root/|/tmp/|/var/|\.s\.PGSQL
-    |valid_data|valid_version|port_allocations|port_occupancy|UC10|UC20|work_items|work_links
+    |valid_data|valid_version|port_allocations|port_occupancy|UC10|UC20|UC30|work_items|work_links
     |idx_|_pkey|_fkey|undercroft_owner|object\ at\ 0x""",
     re.VERBOSE,
 )

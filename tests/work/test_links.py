@@ -126,7 +126,7 @@ async def test_of_two_links_that_close_a_circle_together_one_is_refused(
         await first.commit()
         with pytest.raises(asyncpg.PostgresError) as refused:
             await waiting
-        assert refused.value.sqlstate in ("UC205", "40001")
+        assert refused.value.sqlstate in ("UC305", "40001")
         await second.rollback()
         await work.link(a, "blocks", b, remove=True)
 

@@ -111,13 +111,13 @@ async def test_the_database_holds_every_state_against_any_client(
 ) -> None:
     await work.review(step, "propose", agent="ada", content="v1")
     for change, refused in (
-        ("state = 'resolved', final_content = 'x', client_agent = 'b'", "UC208"),
+        ("state = 'resolved', final_content = 'x', client_agent = 'b'", "UC308"),
         ("state = 'agreed', client_agent = 'b'", "23514"),
         ("final_content = 'x'", "23514"),
         ("client_agent = 'ada'", "23514"),
         ("state = 'changes_requested', client_agent = 'b'", "23514"),
         ("iteration_count = 99", "23514"),
-        ("state = 'merged'", "UC208"),
+        ("state = 'merged'", "UC308"),
     ):
         with pytest.raises(asyncpg.PostgresError) as error:
             await sql.execute(f"UPDATE workflow.work_reviews SET {change}")

@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from undercroft.ports.service import Ports
 from undercroft.ports.tools import tools as port_tools
 from undercroft.projects.service import Projects
 from undercroft.projects.tools import tools as project_tools
+from undercroft.secrets.service import Secrets
+from undercroft.secrets.tools import tools as secret_tools
 from undercroft.work.service import Work
 from undercroft.work.tools import tools as work_tools
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from undercroft.app.ground import Ground
     from undercroft.db.database import Database
     from undercroft.mcp.call import OpenProject
+    from undercroft.secrets.asking import Asking
+    from undercroft.secrets.models import Rotated
     from undercroft.settings import Settings
 
 TOOLSETS: tuple[Toolset, ...] = (
@@ -34,6 +39,7 @@ TOOLSETS: tuple[Toolset, ...] = (
     entity_tools,
     codebase_tools,
     port_tools,
+    secret_tools,
     work_tools,
 )
 """Every room; a new one is a folder and an entry here and in `App.services`."""
@@ -64,8 +70,17 @@ class App:
             Entities: Entities,
             Codebase: lambda database: Codebase(database, self._roots, self.started.models),
             Ports: lambda database: Ports(database, self.started.machine),
+            Secrets: lambda database: Secrets(database, self.started.ring, self.asking),
             Work: Work,
         }
+
+    @cached_property
+    def asking(self) -> Asking:
+        """Where persons are asked for secrets."""
+        from undercroft.secrets.asking import PATIENCE, Asking  # noqa: PLC0415 - a web server
+
+        # A call must have its answer before its deadline, whatever the person does.
+        return Asking(min(PATIENCE, self.settings.call_timeout / 2))
 
     @property
     def started(self) -> Ground:
@@ -138,6 +153,17 @@ class App:
         """The work room of a project, for a Python program."""
         return Work((await self.open(project)).database.acting_as(actor))
 
+    async def secrets(self, project: str, actor: str = "python") -> Secrets:
+        """The secrets room of a project, for a Python program."""
+        database = (await self.open(project)).database.acting_as(actor)
+        return Secrets(database, self.started.ring)
+
+    async def rotate_master_key(self) -> Rotated:
+        """Wrap the data keys of all projects with another key-encryption key."""
+        from undercroft.app.master_key import rotate_master_key  # noqa: PLC0415 - the rare case
+
+        return await rotate_master_key(await self.ground())
+
     async def projects(self, actor: str = "python") -> Projects:
         """The projects room, for a Python program."""
         ground = await self.ground()
@@ -146,6 +172,8 @@ class App:
     async def close(self) -> None:
         """Let calls in flight finish within the deadline, then give everything back."""
         await self.boundary.drain(self.settings.shutdown_timeout)
+        if "asking" in vars(self):
+            await self.asking.close()
         if self._laying is not None:
             await asyncio.gather(self._laying, return_exceptions=True)
         if self._ground is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from undercroft.app.doctor_models import examine_models, of_choice
+from undercroft.app.doctor_secrets import examine_keys, examine_log
 from undercroft.app.finding import Finding
 from undercroft.app.ground import source_of
 from undercroft.db.connector import Connector
@@ -17,6 +18,7 @@ from undercroft.db.queries import load_queries
 from undercroft.db.schemas import Schemas
 from undercroft.db.vector import INSTALL, UPDATE, create_in, too_old
 from undercroft.errors import NotFound, UndercroftError
+from undercroft.secrets.ring import KeyRing
 from undercroft.settings import fields, variable
 
 if TYPE_CHECKING:
@@ -175,6 +177,9 @@ async def _of_registry(
         return
     registry = await schemas.registry()
     yield Finding(what="registry", verdict="ok", says=f"{name} is at this version")
+    ring = KeyRing(registry, settings)
+    async for finding in examine_keys(ring):
+        yield finding
     unsettled = await registry.fetch(PROJECTS.list_unsettled)
     for row in unsettled:
         yield Finding(
@@ -186,17 +191,23 @@ async def _of_registry(
             else "Restore the database from a backup, or drop the project.",
         )
     for row in await registry.fetch(PROJECTS.list_projects, "", "ready", 2**31):
-        yield await _of_project(schemas, row["name"], row["database_name"])
+        async for finding in _of_project(schemas, ring, row["name"], row["database_name"]):
+            yield finding
         for finding in of_choice(settings, {**row, "settings": from_json(row["settings"])}):
             yield finding
 
 
-async def _of_project(schemas: Schemas, name: str, database: str) -> Finding:
+async def _of_project(
+    schemas: Schemas, ring: KeyRing, name: str, database: str
+) -> AsyncIterator[Finding]:
     try:
-        await schemas.project(database)
+        opened = await schemas.project(database)
     except UndercroftError as error:
-        return Finding(what=f"project {name}", verdict="wrong", says=error.message, mend=error.hint)
-    return Finding(what=f"project {name}", verdict="ok", says=f"{database} is at this version")
+        yield Finding(what=f"project {name}", verdict="wrong", says=error.message, mend=error.hint)
+        return
+    yield Finding(what=f"project {name}", verdict="ok", says=f"{database} is at this version")
+    async for finding in examine_log(opened, ring, name):
+        yield finding
 
 
 async def _nothing(_database: Any) -> None:

@@ -25,6 +25,7 @@ from undercroft.ports.service import Ports
 from undercroft.projects.directory import ProjectFinder
 from undercroft.projects.provision import Provisioner
 from undercroft.projects.service import Projects
+from undercroft.secrets.ring import KeyRing
 
 if TYPE_CHECKING:
     from undercroft.db.source import Source
@@ -49,6 +50,7 @@ class Ground:
     chores: Chores
     models: Models
     machine: Machine
+    ring: KeyRing
 
     async def close(self) -> None:
         """Give back every connection, then leave the server."""
@@ -102,6 +104,7 @@ async def lay(settings: Settings) -> Ground:
         chores=chores,
         models=Models.of(settings, Projects(registry, provisioner).settings_of),
         machine=machine,
+        ring=KeyRing(registry, settings),
     )
 
 

@@ -30,6 +30,8 @@ COMMANDS = (
     "index",
     "port",
     "ports",
+    "secret",
+    "run",
     "work",
     "call",
     "tools",

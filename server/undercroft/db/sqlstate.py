@@ -73,38 +73,43 @@ _STATES: Mapping[str, tuple[Kind, str, str]] = {
         "reclaim_ports takes back what nobody needs; list_port_ranges shows other ranges.",
     ),
     "UC102": (NotFound, "There is no such range of ports.", "list_port_ranges shows them."),
-    "UC201": (NotFound, "The parent or the linked item does not exist.", "query_work finds items."),
-    "UC202": (
+    "UC201": (
+        Forbidden,
+        "The log of accesses to secrets is damaged, so no secret is given out.",
+        "`undercroft secret log --verify` tells where; restore it from a backup.",
+    ),
+    "UC301": (NotFound, "The parent or the linked item does not exist.", "query_work finds items."),
+    "UC302": (
         Conflict,
         "The parent is closed, so nothing beneath it can be open.",
         "update_work it to pending first, or name another parent.",
     ),
-    "UC203": (
+    "UC303": (
         Conflict,
         "The kind does not allow that change of status.",
         "get_work shows next_statuses.",
     ),
-    "UC204": (
+    "UC304": (
         Conflict,
         "Something beneath it is still open.",
         "get_plan with its id shows what; finish or move that first.",
     ),
-    "UC205": (
+    "UC305": (
         Conflict,
         "It would wait for itself.",
         "get_work of both items, and of what blocks them, shows the circle.",
     ),
-    "UC206": (
+    "UC306": (
         InvalidInput,
         "There is no such kind of work, or the kind has no such status.",
         "list_work_kinds shows them; epic, issue, task and step begin as pending.",
     ),
-    "UC207": (
+    "UC307": (
         Conflict,
         "Somebody holds an item beneath it.",
         "Wait until it is finished; list_claims shows who.",
     ),
-    "UC208": (Conflict, "The review is in another state.", "get_work shows it."),
+    "UC308": (Conflict, "The review is in another state.", "get_work shows it."),
     "22021": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P05": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P02": (InvalidInput, "A value does not have the form of its type.", ""),

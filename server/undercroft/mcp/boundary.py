@@ -31,6 +31,7 @@ from undercroft.mcp.call import Caller, Directory, Outcome
 from undercroft.mcp.deadline import Deadline
 from undercroft.mcp.results import as_object, refuse_oversize
 from undercroft.mcp.toolset import Catalog, Tool
+from undercroft.person import Person, Question
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -90,6 +91,8 @@ class Boundary:
         except UndercroftError as error:
             failure = error
             outcome = _failed(error, call_id, call)
+        except Question as question:
+            outcome = Outcome(text="{}", question=question)
         except asyncio.CancelledError:
             failure = OutcomeUnknown("The call was cancelled.")
             raise
@@ -143,10 +146,7 @@ class Boundary:
         # Loaded here: a call without a key, and a listing of tools, never need the driver.
         from undercroft.db.idempotency import key_for, once, record, replayed  # noqa: PLC0415
 
-        arguments = call.arguments
-        if call.tool.scope == "machine":
-            # The key is one for all projects there.
-            arguments = {"project": call.project, **arguments}
+        arguments = await self._recorded(call, database)
         key = key_for(call.key, call.tool.name, arguments)
         if call.tool.scope == "project":
             return await once(database, key, lambda bound: self._invoke(call, bound))
@@ -156,13 +156,24 @@ class Boundary:
             await record(database, key, first)
         return first
 
+    async def _recorded(self, call: _Call, database: Database) -> dict[str, Any]:
+        """The arguments as far as a digest of them may be kept."""
+        arguments = dict(call.arguments)
+        if call.tool.scope == "machine":
+            # The key is one for all projects there.
+            arguments["project"] = call.project
+        for name in call.tool.confidential & arguments.keys():
+            # A bare digest of a short value could be tried out; this one has a key.
+            service = self.services[call.tool.service](database)
+            arguments[name] = await service.blind(arguments[name])
+        return arguments
+
     async def _database(self, call: _Call) -> Database:
         if call.tool.scope == "registry":
             database = await self.directory.registry()
         elif call.tool.scope == "machine":
             name = call.arguments.pop("project", "")
             call.project = await self.directory.named(name, call.caller.folder)
-            call.caller = replace(call.caller, project=call.project)
             database = await self.directory.registry()
         else:
             name = call.arguments.pop("project", "")
@@ -175,7 +186,7 @@ class Boundary:
     async def _invoke(self, call: _Call, database: Database) -> dict[str, Any]:
         service = self.services[call.tool.service](database)
         for name, kind in call.tool.injected.items():
-            call.arguments[name] = call.caller if kind is Caller else call.caller.progress
+            call.arguments[name] = _injection(call, kind)
         return as_object(await call.tool.body(service, **call.arguments))
 
     def _finish(  # noqa: PLR0913, PLR0917 - the parts of one log line
@@ -230,6 +241,12 @@ class Boundary:
         except TimeoutError:
             return False
         return True
+
+
+def _injection(call: _Call, kind: type) -> Any:
+    if kind is Caller:
+        return replace(call.caller, project=call.project or "")
+    return call.caller.person if kind is Person else call.caller.progress
 
 
 def _failed(error: UndercroftError, call_id: str, call: _Call | None) -> Outcome:

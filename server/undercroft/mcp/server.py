@@ -27,6 +27,7 @@ from mcp_types import (
     Completion,
     EmptyResult,
     GetPromptResult,
+    InputRequiredResult,
     PaginatedRequestParams,
     PromptArgument,
     PromptMessage,
@@ -46,6 +47,7 @@ from pydantic_core import to_json
 from undercroft import __version__
 from undercroft.errors import InvalidInput, NotFound, UndercroftError
 from undercroft.mcp.call import Caller, Outcome
+from undercroft.mcp.person import as_result, person_behind
 from undercroft.mcp.resources import Shelf
 from undercroft.mcp.subscriptions import Followers
 
@@ -73,6 +75,8 @@ Finding: query_entities filters with `where`, e.g. \
 back unchanged. Name `fields` to save tokens.
 Nothing is lost: delete is soft, get_entity_history shows who changed what, undo goes back.
 Ports: before you start a server, allocate_port for its service (each worktree has its own).
+Secrets: never ask for a value; generate_secret or store_secret by name, and run commands that \
+need them by `undercroft run -- COMMAND`.
 Work: create_plan makes a whole tree; claim_work gives the best ready item, and every write under \
 the claim passes its epoch; finish_work ends it.
 Retries: give writes an `idempotency_key`; after `outcome_unknown` or a lost answer send the same \
@@ -134,9 +138,11 @@ class Server(MCPServer[Any]):
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
-    ) -> CallToolResult:
+    ) -> CallToolResult | InputRequiredResult:
         """Pass a call to the boundary."""
         outcome = await self._boundary.call(name, arguments, self._caller(context))
+        if outcome.question is not None:
+            return as_result(outcome.question)
         if outcome.wrote:
             self._announce(outcome)
         return CallToolResult(
@@ -152,6 +158,7 @@ class Server(MCPServer[Any]):
             actor=self._actor or _client_name(context),
             folder=self._folder,
             progress=_Reporter(context),
+            person=person_behind(context, self._transport),
             transport=self._transport,
         )
 

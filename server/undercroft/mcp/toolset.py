@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 from undercroft.errors import InvalidInput
 from undercroft.mcp.call import Caller
 from undercroft.mcp.schema import compact
+from undercroft.person import Person
 from undercroft.progress import Progress
 
 Scope = Literal["project", "registry", "machine"]
@@ -26,8 +27,16 @@ Scope = Literal["project", "registry", "machine"]
 Body = Callable[..., Awaitable[Any]]
 B = TypeVar("B", bound=Body)
 
-_INJECTED = (Progress, Caller)
+_INJECTED = (Progress, Caller, Person)
 _ARGUMENTS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+@dataclass(frozen=True)
+class Confidential:
+    """Marks an argument whose value stands in no record: `Annotated[str, Confidential()]`.
+
+    What has to be kept of it is made by the service's `blind`.
+    """
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +68,7 @@ class Tool:
 
     @cached_property
     def injected(self) -> dict[str, type]:
-        """Parameters that the boundary fills: the caller itself, or its progress."""
+        """Parameters that the boundary fills: the caller, its progress or its person."""
         return {p.name: p.annotation for p in self._parameters if p.annotation in _INJECTED}
 
     @cached_property
@@ -67,6 +76,15 @@ class Tool:
         """Names of the arguments → their types: the function's own and the boundary's."""
         given = (p for p in self._parameters[1:] if p.annotation not in _INJECTED)
         return {p.name: p.annotation for p in given} | dict.fromkeys(self._shared, str)
+
+    @cached_property
+    def confidential(self) -> frozenset[str]:
+        """Arguments whose values stand in no record."""
+        return frozenset(
+            name
+            for name, kind in self.arguments.items()
+            if any(isinstance(mark, Confidential) for mark in getattr(kind, "__metadata__", ()))
+        )
 
     @cached_property
     def validator(self) -> TypeAdapter[dict[str, Any]]:

@@ -16,7 +16,7 @@ import structlog
 
 from undercroft.db.queries import load_queries, quote_ident, quote_literal
 from undercroft.db.roles import Roles, admission
-from undercroft.errors import Conflict, OutcomeUnknown, Unavailable
+from undercroft.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -180,6 +180,33 @@ class Provisioner:
             )
         await self._pools.forget(database)
         await self._registry.fetch_value(SQL.end_sessions, database)
+
+    @asynccontextmanager
+    async def visit(self, name: str) -> AsyncIterator[None]:
+        """Let ourselves into the database of an archived project for the length of the block.
+
+        Should we be killed meanwhile, the next start closes it again.
+
+        Raises:
+            NotFound: It is not archived any more.
+
+        """
+        database = f"project_{name}"
+        async with self._turns, self._locked(name) as registry:
+            project = await registry.fetch_row(SQL.get_project, name)
+            if project is None or project["state"] != "archived":
+                raise NotFound(f"The project {name} is not archived any more.")
+            quoted = quote_ident(database)
+            await self._registry.execute_text(
+                f"ALTER DATABASE {quoted} WITH ALLOW_CONNECTIONS true"
+            )
+            try:
+                yield
+            finally:
+                await self._registry.execute_text(
+                    f"ALTER DATABASE {quoted} WITH ALLOW_CONNECTIONS false"
+                )
+                await self._pools.forget(database)
 
     async def open(self, name: str) -> None:
         """Let users into a project's database again."""

@@ -1,0 +1,51 @@
+"""`undercroft secret rotate-key`: other keys for the same values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from undercroft.cli.secret_room import opened, say
+
+if TYPE_CHECKING:
+    import argparse
+
+    from undercroft.secrets.models import Rotated
+    from undercroft.settings import Settings
+
+
+def add_verbs(verbs: Any) -> None:
+    """Declare the verb."""
+    parser = verbs.add_parser(
+        "rotate-key",
+        help="encrypt this project's values under a new key, or wrap all projects' keys anew",
+        description="Values stay readable all the while. A rotation that was cut off goes on when "
+        "it is run again.",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--data", action="store_true", help="this project's data key (the default)")
+    which.add_argument(
+        "--master", action="store_true", help="the key that wraps the data keys of all projects"
+    )
+    parser.add_argument("--json", action="store_true", help="for a program")
+    parser.set_defaults(run=run_rotate_key)
+
+
+async def run_rotate_key(args: argparse.Namespace, settings: Settings) -> int:
+    """Rotate; exit status 1 where a project could not be reached."""
+    async with opened(settings) as room:
+        if args.master:
+            rotated = await room.app.rotate_master_key()
+        else:
+            rotated = await room.secrets.rotate_data_key()
+    say(args, rotated, _sentence(rotated, master=args.master))
+    return 1 if rotated.left else 0
+
+
+def _sentence(rotated: Rotated, *, master: bool) -> str:
+    what = "data keys are wrapped" if master else "values are encrypted"
+    told = f"{rotated.moved} {what} anew; the key is {rotated.key[:8]} now."
+    if rotated.left:
+        told += f"\n{rotated.left} projects could not be reached: run it again."
+    if master:
+        told += "\nKeep the older key as long as you keep backups that were made before."
+    return told

@@ -1,0 +1,1 @@
+"""Secrets: used by name, encrypted before PostgreSQL sees them, shown where a person says so."""
