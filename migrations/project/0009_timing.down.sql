@@ -1,4 +1,6 @@
 -- Takes away what was measured; nothing brings it back.
+DROP TRIGGER keep_work_time ON workflow.work_items;
+DROP FUNCTION workflow.keep_work_time();
 DROP VIEW workflow.estimation_factor_effects, workflow.task_performance_trends,
     workflow.estimation_accuracy_by_project, workflow.execution_times;
 DROP FUNCTION workflow.judge_executions(integer);

@@ -504,6 +504,31 @@ GROUP BY f.factor;
 COMMENT ON VIEW workflow.estimation_factor_effects IS
     'How much longer tasks with a factor took than was recommended: the geometric mean.';
 
+-- The clock of a work item runs while somebody holds it.
+CREATE FUNCTION workflow.keep_work_time() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.category IN ('done', 'dropped') AND OLD.category NOT IN ('done', 'dropped') THEN
+        PERFORM workflow.stop_clock(
+            NEW.id, CASE NEW.category WHEN 'done' THEN 'finished' ELSE 'abandoned' END);
+    ELSIF NEW.claim_epoch > OLD.claim_epoch THEN
+        PERFORM workflow.start_clock(NEW.id, NEW.kind, NEW.title, NEW.labels, NULL, NULL,
+                                     NEW.updated_by, NEW.claim_until);
+    ELSIF NEW.claim_holder IS NULL THEN
+        PERFORM workflow.stop_clock(NEW.id, 'paused');
+    ELSE
+        PERFORM workflow.extend_clock(NEW.id, NEW.claim_until);
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER keep_work_time
+    AFTER UPDATE OF claim_until, claim_epoch, category ON workflow.work_items
+    FOR EACH ROW WHEN (NEW.claim_until IS DISTINCT FROM OLD.claim_until
+                       OR NEW.claim_epoch <> OLD.claim_epoch OR NEW.category <> OLD.category)
+    EXECUTE FUNCTION workflow.keep_work_time();
+
 GRANT SELECT, INSERT, UPDATE ON workflow.task_executions, workflow.time_tracking_sessions TO :app;
 GRANT SELECT, INSERT ON workflow.estimation_factors, workflow.task_execution_factors TO :app;
 GRANT SELECT ON workflow.estimation_patterns, workflow.estimation_accuracy_by_project,

@@ -37,8 +37,8 @@ LEAKS = re.compile(
     r"""SELECT\s|INSERT\s+INTO|UPDATE\s+\w+\s+SET|\bFROM\s+\w+\.|workflow\.|entity_schemas|(?<!get_)entity_history
     |asyncpg|psycopg|pydantic|jsonschema_rs|DETAIL:|CONTEXT:|SQLSTATE|Traceback|File\ "|\.py\b
     |postgres(ql)?://|/server/undercroft|site-packages|/home/|/root/|/tmp/|/var/|\.s\.PGSQL
-    |valid_data|valid_version|port_allocations|port_occupancy|UC10|UC20|work_items|work_links
-    |valid_data|valid_version|port_allocations|port_occupancy|task_executions|valid_execution|UC10
+    |valid_data|valid_version|port_allocations|port_occupancy|UC[1-9]0|work_items|work_links
+    |task_executions|valid_execution
     |idx_|_pkey|_fkey|undercroft_owner|object\ at\ 0x""",
     re.VERBOSE,
 )

@@ -9,13 +9,9 @@ from tortures.faults import Fault, reword
 if TYPE_CHECKING:
     from tortures.scratch import Scratch
 
-<<<<<<< HEAD
-FENCE = "i.claim_epoch = {} AND i.claim_until > clock_timestamp()"
-=======
 
 FENCE = "i.claim_epoch = {} AND i.claim_until > clock_timestamp()"
 GRAPH = "UPDATE workflow.work_graph SET changes = changes + 1;"
->>>>>>> work
 
 
 def _leave_out_the_fence() -> None:
@@ -23,12 +19,6 @@ def _leave_out_the_fence() -> None:
         reword(name, (FENCE.format(place), "true"))()
 
 
-<<<<<<< HEAD
-GRAPH = "UPDATE workflow.work_graph SET changes = changes + 1;"
-
-
-=======
->>>>>>> work
 async def _check_circles_without_lock(scratch: Scratch) -> None:
     async with scratch.asked("project_work") as admin:
         name = "workflow.follow_work_link"
