@@ -197,6 +197,15 @@ def ports(reservation: str) -> dict[str, st.SearchStrategy[Any]]:
     }
 
 
+SECRETS: Mapping[str, st.SearchStrategy[Any]] = {
+    "kind": st.sampled_from(["", "token", "password", "token", "nothing"]),
+    "value": st.sampled_from(["", "sesame", "a b", "{}"]),
+    "length": st.sampled_from([0, 0, 32, 15]),
+    "around": st.sampled_from(["", "", "x{}", "{}{}"]),
+    "expires_days": st.sampled_from([0, 0, 7, -1]),
+    "every_days": st.sampled_from([0, 30, 4_000]),
+    "reveal": st.booleans(),
+}
 CODE: Mapping[str, st.SearchStrategy[Any]] = {
     "query": st.sampled_from(["where is a lease renewed?", "renew", "KeepLease", "a b"]),
     "path": st.sampled_from(["", ".", "pool/lease.go", "lease.go", "..", "notes.txt"]),
@@ -244,6 +253,7 @@ class Known:
             "changes": st.one_of(st.lists(fair, min_size=1, max_size=1), st.lists(changes)),
             **CODE,
             **ports(reservation),
+            **SECRETS,
             "idempotency_key": st.sampled_from(["", "", "", "a", "b"]),
         }
 
