@@ -91,9 +91,10 @@ async def test_every_tool_says_what_it_does_to_the_world(settings: Settings) -> 
         *("semantic_search", "find_symbol", "find_related_code", "read_code"),
         *("get_index_status", "list_repositories"),
         *("list_ports", "get_port", "find_available_port", "list_port_ranges"),
+        *("list_secrets", "get_secret", "get_secret_access_log", "list_secret_templates"),
     }
     destructive = {name for name, hint in hints.items() if hint and hint.destructive_hint}
-    assert destructive == {"delete_entity", "remove_repository"}
+    assert destructive == {"delete_entity", "remove_repository", "delete_secret"}
     idempotent = {name for name, hint in hints.items() if hint and hint.idempotent_hint}
     assert {"create_project", "archive_project", "define_entity_type"} <= idempotent
     assert "create_entity" not in idempotent
