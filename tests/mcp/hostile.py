@@ -207,9 +207,16 @@ TIMING: Mapping[str, st.SearchStrategy[Any]] = {
     "minutes": st.sampled_from([1, 0.5, 90, 0, -1]),
     "own_estimate": st.sampled_from([0, 0, 60, 1e-9]),
     "complexity": st.sampled_from([0, 3, 101]),
-    "kind": st.sampled_from(["", "bug", "Feature"]),
     "labels": st.lists(st.sampled_from(["core", "docs", ""]), max_size=3),
     "factors": st.lists(st.sampled_from(["flaky tests", "new code"]), max_size=2),
+}
+SECRETS: Mapping[str, st.SearchStrategy[Any]] = {
+    "value": st.sampled_from(["", "sesame", "a b", "{}"]),
+    "length": st.sampled_from([0, 0, 32, 15]),
+    "around": st.sampled_from(["", "", "x{}", "{}{}"]),
+    "expires_days": st.sampled_from([0, 0, 7, -1]),
+    "every_days": st.sampled_from([0, 30, 4_000]),
+    "reveal": st.booleans(),
 }
 CODE: Mapping[str, st.SearchStrategy[Any]] = {
     "query": st.sampled_from(["where is a lease renewed?", "renew", "KeepLease", "a b"]),
@@ -263,6 +270,8 @@ class Known:
             **CODE,
             **ports(reservation),
             **TIMING,
+            **SECRETS,
+            "kind": st.sampled_from(["", "bug", "Feature", "token", "password", "nothing"]),
             "idempotency_key": st.sampled_from(["", "", "", "a", "b"]),
         }
 

@@ -33,6 +33,7 @@ CALLS = int(os.environ.get("HOSTILE_CALLS", "0")) or 120
 """Calls per tool; 120 of the same every time, or as many random ones as you ask for."""
 
 CANARY = "canary5f2b81"
+SECRET = f"secret value {CANARY} that nobody sees"
 LEAKS = re.compile(
     r"""SELECT\s|INSERT\s+INTO|UPDATE\s+\w+\s+SET|\bFROM\s+\w+\.|workflow\.|entity_schemas|(?<!get_)entity_history
     |asyncpg|psycopg|pydantic|jsonschema_rs|DETAIL:|CONTEXT:|SQLSTATE|Traceback|File\ "|\.py\b
@@ -92,6 +93,10 @@ async def known(app: App, project: str, folder: Path) -> Known:
     await (await app.entities(other.name)).create("task", {"title": CANARY, "status": "pending"})
     ports = await app.ports(CANARY)
     await ports.allocate(project, ["web"], worktree=str(folder), preferred=PORT)
+    secrets = await app.secrets(project, "ada")
+    await secrets.set_all(dict.fromkeys(("task", "made", "kind_2"), SECRET))
+    await secrets.generate("renew", "password")
+    await secrets.schedule_rotation("made", 30)
     held = await ports.reserve(project, 2, purpose=CANARY)
     timing = await app.timing(project, CANARY)
     for item in TIMERS:
@@ -167,6 +172,7 @@ async def with_current_versions(app: App, project: str, given: Any) -> Any:
 
 def assert_harmless(outcome: Outcome, arguments: dict[str, Any]) -> None:
     body = json.loads(outcome.text, parse_constant=_refuse_constant)
+    assert SECRET not in outcome.text
     if not outcome.failed:
         return
     assert body["code"] != "internal", arguments

@@ -92,9 +92,12 @@ async def test_every_tool_says_what_it_does_to_the_world(settings: Settings) -> 
         *("get_index_status", "list_repositories"),
         *("list_ports", "get_port", "find_available_port", "list_port_ranges"),
         *("get_recommended_estimate", "list_executions", "get_estimation_report"),
+        *("get_plan", "get_work", "query_work", "ready_work", "blocked_work"),
+        *("get_work_history", "list_claims", "list_disputes", "list_work_kinds"),
+        *("list_secrets", "get_secret", "get_secret_access_log", "list_secret_templates"),
     }
     destructive = {name for name, hint in hints.items() if hint and hint.destructive_hint}
-    assert destructive == {"delete_entity", "remove_repository"}
+    assert destructive == {"delete_entity", "remove_repository", "delete_secret", "delete_work"}
     idempotent = {name for name, hint in hints.items() if hint and hint.idempotent_hint}
     assert {"create_project", "archive_project", "define_entity_type"} <= idempotent
     assert "create_entity" not in idempotent
