@@ -232,10 +232,6 @@ CODE: Mapping[str, st.SearchStrategy[Any]] = {
 }
 
 
-ALWAYS = {"project", "version", "content"}
-"""Arguments without which a call that may leave them out mostly comes to nothing."""
-
-
 class Known:
     """What exists, so that hostile calls get past the first check."""
 
@@ -292,17 +288,18 @@ class Known:
         }
         torn = st.fixed_dictionaries({}, optional=good)
         mixed = st.builds(lambda some, more: {**more, **some}, torn, odd)
-        twisted = self._twisted(schema, good)
+        # Arguments without which a call of that room mostly comes to nothing.
+        twisted = self._twisted(schema, good, {"version", "content"} & set(likely))
         return st.integers(0, 9).flatmap(
             lambda die: mixed if die == 0 else lawful(schema) if die == 1 else twisted
         )
 
     def _twisted(
-        self, schema: Json, good: Mapping[str, st.SearchStrategy[Any]]
+        self, schema: Json, good: Mapping[str, st.SearchStrategy[Any]], always: set[str]
     ) -> st.SearchStrategy[Json]:
         """All that is required, some of the rest, and at most two of them hostile."""
         bad = {name: bad_value(part) for name, part in schema["properties"].items()}
-        always = ALWAYS & set(good) | set(schema.get("required", []))
+        always = (always | {"project"}) & set(good) | set(schema.get("required", []))
 
         @st.composite
         def twisted(draw: st.DrawFn) -> Json:
