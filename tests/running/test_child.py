@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,26 @@ def test_outputs_that_lead_to_the_same_place_keep_their_order(run: Run) -> None:
 def test_standard_input_is_the_childs(run: Run) -> None:
     data = os.urandom(300_000)
     assert run("cat", input=data).stdout == data
+
+
+LINGERING = """
+import sys, threading
+def linger(frame, event, _):
+    if event == "return" and frame.f_code.co_qualname == "Pump.run":
+        threading.Event().wait()
+threading.setprofile(linger)
+"""
+
+
+def test_a_thread_that_has_said_it_is_done_is_not_waited_for(
+    command: Any, environ: Mapping[str, str]
+) -> None:
+    words = command("sh", "-c", "echo said; exit 3")
+    words[words.index("-c") + 1] = LINGERING + words[words.index("-c") + 1]
+    done = subprocess.run(
+        words, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (b"said\n", b"", 3)
 
 
 @pytest.mark.parametrize("status", [0, 1, 3, 255])

@@ -148,7 +148,7 @@ class Child:
         """Until it has ended and all that it said is told."""
         for pump in self.pumps:
             pump.start()
-        while self.status is None or any(pump.is_alive() for pump in self.pumps):
+        while self.status is None or not all(pump.ended for pump in self.pumps):
             number, to_all = signals.next()
             if number in _NOTICED:
                 self.notice(number)
