@@ -152,6 +152,8 @@ def test_values_are_printed_to_a_person_only(
         "HOME": str(tmp_path / "home"),
         "PYTHONPATH": os.pathsep.join(sys.path),
         "UNDERCROFT_HOME": str(settings.home),
+        "UNDERCROFT_KEY_PROVIDER": "file",
+        "UNDERCROFT_KEY_FOLDER": str(settings.key_folder),
         "UNDERCROFT_DATABASE_URL": settings.database_url,
         "UNDERCROFT_REGISTRY_DATABASE": settings.registry_database,
     }
