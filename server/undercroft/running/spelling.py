@@ -7,6 +7,7 @@ beginning of one. It never looks before the place that it is asked about.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +16,7 @@ START = 6
 """Bytes of the beginning of every occurrence, by which it is looked for."""
 
 _PERCENT, _SPACE, _PLUS = b"% +"
+_ALPHANUMERIC = frozenset((string.ascii_letters + string.digits).encode())
 _NO_PERCENT = re.compile(rb"[^%]*")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _DIGITS = re.compile(rb"[A-Za-z0-9+/_=-]*")
@@ -89,15 +91,20 @@ class Broken:
 class Percent:
     """Each byte as it is or as `%XX`, a space also as `+` (RFC 3986, WHATWG URL).
 
-    Libraries differ in what they leave as it is; this holds for every choice. A plus and a space
-    are taken for the same.
+    Libraries differ in what they leave as it is; this holds for every choice, where letters and
+    digits are left or everything is escaped. A plus and a space are taken for the same.
     """
 
     text: bytes
 
     def starts(self) -> Iterator[bytes]:
-        """All combinations."""
-        yield from _combinations([_percent_ways(byte) for byte in self.text[:START]])
+        """All combinations of what programs differ in: a letter is escaped only where all is."""
+        first = self.text[:START]
+        yield from _combinations(
+            [[b"%c" % byte] if byte in _ALPHANUMERIC else _ways(byte) for byte in first]
+        )
+        for form in (b"%%%02X", b"%%%02x"):
+            yield b"".join(form % byte for byte in first)[:START]
 
     def end(self, text: bytes, at: int) -> tuple[int, bool]:
         """As of every spelling."""
@@ -143,10 +150,10 @@ def _unplus(byte: int) -> int:
 
 
 def _may_escape(beginning: bytes, byte: int) -> bool:
-    return any(way.upper().startswith(beginning.upper()) for way in _percent_ways(byte))
+    return any(way.upper().startswith(beginning.upper()) for way in _ways(byte))
 
 
-def _percent_ways(byte: int) -> list[bytes]:
+def _ways(byte: int) -> list[bytes]:
     """A byte, and its escapes."""
     every = {_SPACE, _PLUS} if byte in {_SPACE, _PLUS} else {byte}
     ways = [form % one for one in every for form in (b"%c", b"%%%02X", b"%%%02x")]

@@ -51,7 +51,8 @@ class Needles:
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         named = needles(secrets)
-        self.marks = {needle: _mark(name, named) for needle, name in named.items()}
+        marks = {name: _mark(name, named) for name in dict.fromkeys(named.values())}
+        self.marks = {needle: marks[name] for needle, name in named.items()}
         self._by_start: defaultdict[bytes, list[Spelling]] = defaultdict(list)
         for needle in named:
             for start in set(needle.starts()):
