@@ -147,6 +147,15 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
+def own_keys() -> frozenset[str]:
+    """Variables that open what this program keeps; no program that it starts needs them.
+
+    UNDERCROFT_KEY and UNDERCROFT_OLD_KEYS are no settings: nothing but the environment has them.
+    """
+    named = {variable(f.name) for f in fields() if f.metadata.get("secret")}
+    return frozenset({"UNDERCROFT_KEY", "UNDERCROFT_OLD_KEYS"} | named)
+
+
 def load_settings(
     flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
 ) -> Settings:

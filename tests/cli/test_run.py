@@ -96,6 +96,14 @@ def test_nothing_is_started_where_something_is_missing(cli: Run, stored: Path) -
     assert not mark.exists()
 
 
+def test_a_closed_output_is_no_connections_place(cli: Run, stored: Path) -> None:
+    inner = 'echo "$API_KEY"; echo "$API_KEY" >&2; exit 5'
+    words = ("run", "--no-secrets", "--no-ports", "--", "sh", "-c")
+    outer = '"$0" -m undercroft run -- sh -c "$1" <&- >&-'
+    done = cli(*words, outer, sys.executable, inner)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "***API_KEY***\n", 5)
+
+
 def test_what_is_no_command_has_the_status_of_a_shell(cli: Run, checkout: Path) -> None:
     absent = cli("run", "--", "no-such-command")
     assert (absent.returncode, "no command no-such-command" in absent.stderr) == (127, True)
@@ -144,6 +152,8 @@ def test_values_are_printed_to_a_person_only(
         "HOME": str(tmp_path / "home"),
         "PYTHONPATH": os.pathsep.join(sys.path),
         "UNDERCROFT_HOME": str(settings.home),
+        "UNDERCROFT_KEY_PROVIDER": "file",
+        "UNDERCROFT_KEY_FOLDER": str(settings.key_folder),
         "UNDERCROFT_DATABASE_URL": settings.database_url,
         "UNDERCROFT_REGISTRY_DATABASE": settings.registry_database,
     }

@@ -7,6 +7,8 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,26 @@ def test_standard_input_is_the_childs(run: Run) -> None:
     assert run("cat", input=data).stdout == data
 
 
+LINGERING = """
+import sys, threading
+def linger(frame, event, _):
+    if event == "return" and frame.f_code.co_qualname == "Pump.run":
+        threading.Event().wait()
+threading.setprofile(linger)
+"""
+
+
+def test_a_thread_that_has_said_it_is_done_is_not_waited_for(
+    command: Any, environ: Mapping[str, str]
+) -> None:
+    words = command("sh", "-c", "echo said; exit 3")
+    words[words.index("-c") + 1] = LINGERING + words[words.index("-c") + 1]
+    done = subprocess.run(
+        words, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (b"said\n", b"", 3)
+
+
 @pytest.mark.parametrize("status", [0, 1, 3, 255])
 def test_the_exit_status_is_the_childs(run: Run, status: int) -> None:
     assert run("sh", "-c", f"exit {status}").returncode == status
@@ -71,11 +93,51 @@ def test_a_child_has_the_signals_that_we_were_given(run: Run) -> None:
     masks = dict(line.split(":\t") for line in status.splitlines() if line.startswith("Sig"))
     assert int(masks["SigBlk"], 16) == 0
     assert int(masks["SigIgn"], 16) & (1 << signal.SIGPIPE - 1) == 0
-    ignoring = ["sh", "-c", 'trap "" HUP; exec "$0" "$@"']
-    left = subprocess.run(
-        [*ignoring, "cat", "/proc/self/status"], capture_output=True, text=True, check=True
+
+
+@pytest.mark.parametrize(
+    ("closed", "out", "err"),
+    [
+        ("<&-", b"***TOKEN***\n", b"***TOKEN***\n"),
+        (">&-", b"", b"***TOKEN***\n"),
+        ("2>&-", b"***TOKEN***\n", b""),
+        (">&- 2>&-", b"", b""),
+        ("<&- >&- 2>&-", b"", b""),
+        ("2>&1", b"***TOKEN***\n***TOKEN***\n", b""),
+        ("<&- 2>&1", b"***TOKEN***\n***TOKEN***\n", b""),
+        ("<&- >&2", b"", b"***TOKEN***\n***TOKEN***\n"),
+    ],
+)
+def test_a_stream_that_was_closed_is_no_other_one(
+    command: Any, environ: Mapping[str, str], closed: str, out: bytes, err: bytes
+) -> None:
+    words = command("sh", "-c", "echo $TOKEN; echo $TOKEN >&2; cat; exit 4")
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" "$@" {closed}', *words],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=20,
+        check=False,
     )
-    assert "SigIgn" in left.stdout
+    assert (done.stdout, done.stderr, done.returncode) == (out, err, 4)
+
+
+def test_who_fails_before_it_is_the_program_has_not_succeeded(environ: Mapping[str, str]) -> None:
+    code = (
+        "import os\n"
+        "from undercroft.running.child import forked\n"
+        "pid = forked(lambda: os.dup2(999, 1))\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, timeout=20, check=True
+    )
+    assert done.stdout == b"126\n"
+    assert (
+        done.stderr
+        == b"undercroft: the command cannot be started: [Errno 9] Bad file descriptor.\n"
+    )
 
 
 def test_what_nohup_ignores_stays_ignored(command: Any, environ: Any) -> None:

@@ -32,6 +32,14 @@ def test_all_that_is_missing_is_named_with_its_line() -> None:
     assert "Nothing was written" in refused.value.hint
 
 
+def test_a_placeholder_in_several_lines_is_checked_as_it_is_filled() -> None:
+    template = "a\n{{\nNOPE\n}}"
+    assert names_in(template) == ["NOPE"]
+    assert fill(template, {"NOPE": "x"}) == "a\nx"
+    with pytest.raises(NotFound, match=r"NOPE \(line 3\)"):
+        check_known(template, set())
+
+
 def test_the_result_is_its_owners_alone_and_replaces_what_was_there(tmp_path: Path) -> None:
     target, outside = tmp_path / ".env", tmp_path / "outside"
     outside.write_text("kept")

@@ -53,9 +53,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Get what the command may have, and run it."""
     from undercroft.running.child import end_as, run_child  # noqa: PLC0415 - for this command
     from undercroft.running.environment import environment  # noqa: PLC0415
-    from undercroft.running.program import NotStarted, find_program  # noqa: PLC0415
+    from undercroft.running.program import (  # noqa: PLC0415
+        NotStarted,
+        fill_streams,
+        find_program,
+    )
 
     words = args.words[1:] if args.words[:1] == ["--"] else args.words
+    # Before a connection gets the number of a stream.
+    fill_streams()
     if not words:
         raise InvalidInput("There is no command.", hint="undercroft run -- npm test")
     try:

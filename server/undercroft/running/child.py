@@ -4,7 +4,8 @@ A child that has no secret to hide takes our place (exec). Another one is starte
 
 - Standard input is passed on as it is. Where standard output is a terminal, the child has a pty in
   a session of its own; else pipes, in our process group, so that who kills the group kills it too.
-  Two outputs that lead to the same place stay one, in their order.
+  Two outputs that lead to the same place stay one, in their order. A stream that was closed leads
+  nowhere (/dev/null).
 - A signal is handed on once. What the terminal sends to the whole foreground (Ctrl-C) the child
   has already. Who sends a signal to our whole process group sends it to the child as well as to us.
 - The child's exit status is ours, and so is the signal that it dies of.
@@ -28,7 +29,13 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from undercroft.running import terminal
-from undercroft.running.program import become, dying_with, find_program
+from undercroft.running.program import (
+    NOT_EXECUTABLE,
+    become,
+    dying_with,
+    fill_streams,
+    find_program,
+)
 from undercroft.running.pump import Pump
 from undercroft.running.terminal import ENDED, STARTED, STOPPED, Keys, Post, Screen
 from undercroft.running.veil import Needles, Veil
@@ -56,6 +63,7 @@ def run_child(
         NotStarted: There is no such command, or it cannot be executed.
 
     """
+    fill_streams()
     program = find_program(words[0], environment)
     needles = Needles(secrets)
     if not needles:
@@ -126,14 +134,18 @@ class Start:
 
 
 def forked(life: Callable[[], None]) -> int:
-    """The id of a process that does this and ends."""
+    """The id of a process that does this and ends; with 126 if it cannot."""
     pid = os.fork()
     if pid:
         return pid
+    status = NOT_EXECUTABLE
     try:
         life()
+        status = 0
+    except Exception as error:  # noqa: BLE001 - nobody above would tell it
+        os.write(2, f"undercroft: the command cannot be started: {error}.\n".encode())
     finally:
-        os._exit(0)
+        os._exit(status)
 
 
 @dataclass(kw_only=True)
@@ -148,7 +160,7 @@ class Child:
         """Until it has ended and all that it said is told."""
         for pump in self.pumps:
             pump.start()
-        while self.status is None or any(pump.is_alive() for pump in self.pumps):
+        while self.status is None or not all(pump.ended for pump in self.pumps):
             number, to_all = signals.next()
             if number in _NOTICED:
                 self.notice(number)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from undercroft.errors import InvalidInput
-from undercroft.settings import fields, variable
+from undercroft.settings import own_keys, variable
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 
@@ -18,12 +18,6 @@ _DANGEROUS = re.compile(
     r"|EDITOR|VISUAL|PAGER|UNDERCROFT_.*"
 )
 """Variables by which a value becomes a program that runs, and our own settings."""
-
-OWN_KEYS = frozenset(
-    {"UNDERCROFT_KEY", "UNDERCROFT_OLD_KEYS"}
-    | {variable(field.name) for field in fields() if field.metadata.get("secret")}
-)
-"""Variables that open what this program keeps; a child needs none of them."""
 
 
 def environment(
@@ -40,10 +34,11 @@ def environment(
     """
     for name, value in secrets.items():
         _check(name, value)
+    withheld = own_keys()
     kept = {
         name: value
         for name, value in parent.items()
-        if name not in OWN_KEYS or _is_open(name, value)
+        if name not in withheld or _is_open(name, value)
     }
     return kept | dict(ports) | dict(secrets)
 

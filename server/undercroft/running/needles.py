@@ -2,7 +2,8 @@
 
 A program that means to show its secret always can: it may reverse it, or say a letter in each
 line. What is looked for here are the forms that programs use without a thought: a log line, a
-header, an address, JSON, a dump.
+header, an address, JSON, base64 or hexadecimal in lines. A dump that puts a space after every few
+bytes is none of them.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-SHORTEST = 6
+from undercroft.running.spelling import START, Exact, Percent, Spelling, broken
+
+SHORTEST = START
 """Bytes; a shorter value stands in too many words that are no secret."""
 
 LINE = 12
@@ -29,12 +32,12 @@ ALIGNMENTS = (0, 1, 2)
 _ESCAPED = re.compile(r"([^\w@%+=:,./-])", re.ASCII)
 
 
-def needles(secrets: Mapping[str, str]) -> dict[bytes, str]:
+def needles(secrets: Mapping[str, str]) -> dict[Spelling, str]:
     """Every form of every value, with the secret's name; of equal ones the first has it."""
-    found: dict[bytes, str] = {}
+    found: dict[Spelling, str] = {}
     for name, value in secrets.items():
         for form in forms(value):
-            if len(form) >= SHORTEST:
+            if len(form.text) >= SHORTEST:
                 found.setdefault(form, name)
     return found
 
@@ -44,18 +47,24 @@ def too_short(secrets: Mapping[str, str]) -> list[str]:
     return [name for name, value in secrets.items() if len(value.strip().encode()) < SHORTEST]
 
 
-def forms(value: str) -> set[bytes]:
+def forms(value: str) -> set[Spelling]:
     """A value as programs may write it."""
-    found: set[bytes] = set()
+    found: set[Spelling] = set()
     for part in {value, value.strip(), *_password(value)}:
         if len(part.encode()) >= SHORTEST:
-            found.update(text.encode() for text in _written(part))
+            found.update(_spelled(part))
             found.update(_encoded(part.encode()))
     for line in value.splitlines() if "\n" in value else ():
         # What names the kind of a key is no secret.
         if len(line.strip()) >= LINE and not line.startswith("-----"):
-            found.update(text.encode() for text in _written(line.strip()))
+            found.update(_spelled(line.strip()))
     return found
+
+
+def _spelled(value: str) -> Iterator[Spelling]:
+    yield Percent(value.encode())
+    for text in _written(value):
+        yield Exact(text.encode())
 
 
 def _password(value: str) -> Iterator[str]:
@@ -70,7 +79,7 @@ def _password(value: str) -> Iterator[str]:
 
 
 def _written(value: str) -> Iterator[str]:
-    """As text: bare, escaped for JSON, HTML, a shell or an address."""
+    """As text: bare, escaped for JSON, HTML or a shell."""
     yield value
     # A terminal ends lines so.
     yield value.replace("\r\n", "\n").replace("\n", "\r\n")
@@ -88,7 +97,6 @@ def _written(value: str) -> Iterator[str]:
     yield value.replace("'", "'\"'\"'")
     yield value.replace("'", "'\\''")
     yield _ESCAPED.sub(r"\\\1", value)
-    yield from _percent(value)
 
 
 def _html_safe(text: str) -> str:
@@ -96,36 +104,32 @@ def _html_safe(text: str) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _percent(value: str) -> Iterator[str]:
-    """RFC 3986, with what each library leaves as it is."""
-    whole = "".join(f"%{byte:02X}" for byte in value.encode())
-    quoted = [quote(value, safe=safe) for safe in ("", "/", "!~*'()", ";,/?:@&=+$!~*'()#")]
-    for text in (*quoted, quote_plus(value), whole):
-        yield text
-        yield re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), text)
-
-
-def _encoded(value: bytes) -> Iterator[bytes]:
-    """As hexadecimal digits, and in base64 with anything around it (RFC 4648)."""
-    yield value.hex().encode()
-    yield value.hex().upper().encode()
-    every = {form for before in ALIGNMENTS for form in aligned(value, before)}
-    for form in every:
-        yield form
-        yield form.translate(bytes.maketrans(b"+/", b"-_"))
+def _encoded(value: bytes) -> Iterator[Spelling]:
+    """As hexadecimal digits, and in base64 with anything around it (RFC 4648), in lines or not."""
+    yield from broken(value.hex().encode())
+    yield from broken(value.hex().upper().encode())
+    for before in ALIGNMENTS:
+        for digits in aligned(value, before):
+            yield from broken(digits)
+            yield from broken(digits.translate(bytes.maketrans(b"+/", b"-_")))
+    yield from map(Exact, _lines(b64encode(value)))
 
 
 def aligned(value: bytes, before: int) -> Iterator[bytes]:
     """The digits of base64 that a value alone decides when `before` bytes stand before it.
 
     Of 8·n bits that begin at bit 8·before, those are the groups of six that lie in them wholly.
-    With nothing before it, the value may also stand alone: padded, and broken into lines.
+    With nothing before it, the value may also stand alone: padded.
     """
     digits = b64encode(bytes(before) + value)
     yield digits[-(-8 * before // 6) : 8 * (before + len(value)) // 6]
     if before == 0:
         yield digits
         yield digits.rstrip(b"=")
-        for width in WRAPS if len(digits) > min(WRAPS) else ():
-            lines = [digits[at : at + width] for at in range(0, len(digits), width)]
-            yield from (line for line in lines if len(line) >= LINE)
+
+
+def _lines(digits: bytes) -> Iterator[bytes]:
+    """Single lines of a value that stands alone, as `tail` may show them."""
+    for width in WRAPS if len(digits) > min(WRAPS) else ():
+        lines = [digits[at : at + width] for at in range(0, len(digits), width)]
+        yield from (line for line in lines if len(line) >= LINE)

@@ -62,6 +62,18 @@ def become(program: str, words: Sequence[str], environment: Mapping[str, str]) -
         os._exit(NOT_EXECUTABLE)
 
 
+def fill_streams() -> None:
+    """Lead each standard stream that was closed (`>&-`) nowhere.
+
+    The next file that is opened would get its number, and be taken for it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - so it is named
+
+
 def dying_with(parent: int) -> Callable[[], None]:
     """What a child calls so that it is told to end (SIGTERM) when its parent is no more.
 

@@ -44,6 +44,8 @@ class Pump(threading.Thread):
         self._deadline: float | None = None
         self.unheard = False
         """Whether nobody reads the target any more."""
+        self.ended = False
+        """Whether all is delivered. The thread itself still is alive when `done` is called."""
 
     def finish(self) -> None:
         """The child has ended."""
@@ -56,6 +58,7 @@ class Pump(threading.Thread):
             self._carry()
         finally:
             self._let_go()
+            self.ended = True
             self._done()
 
     def _let_go(self) -> None:

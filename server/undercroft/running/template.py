@@ -6,7 +6,9 @@ import contextlib
 import os
 import re
 import tempfile
+from bisect import bisect_right
 from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import Path
 
 from undercroft.errors import InvalidInput, NotFound
@@ -50,11 +52,11 @@ def check_known(template: str, known: set[str]) -> None:
         NotFound: Some cannot; all are named, with their lines.
 
     """
+    ends = list(accumulate(map(len, template.splitlines(keepends=True))))
     missing = [
-        f"{name} (line {number})"
-        for number, line in enumerate(template.splitlines(), 1)
-        for name in _PLACEHOLDER.findall(line)
-        if name not in known
+        f"{found[1]} (line {bisect_right(ends, found.start(1)) + 1})"
+        for found in _PLACEHOLDER.finditer(template)
+        if found[1] not in known
     ]
     if missing:
         raise NotFound(

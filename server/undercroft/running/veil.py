@@ -5,21 +5,22 @@ its way: all places where a needle stands are found, those that overlap are one,
 is replaced by one mark. Hence no part of a needle that stood in the text is left, also where two
 of them share letters.
 
-A place begins with the first six bytes of a needle. numpy looks for these at every byte, by a hash
-into a table; only where one may stand, Python compares (some 200 MB/s, whatever the number of
-secrets).
+A place begins with six bytes that a needle may begin with. numpy looks for these at every byte, by
+a hash into a table; only where one may stand, Python compares.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from undercroft.running.needles import SHORTEST, needles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from undercroft.running.spelling import Spelling
 
 EASE = 3
 """Bytes that may be the beginning of a secret and are shown when a terminal waits for more."""
@@ -37,35 +38,48 @@ _SMALL = 1024
 """Bytes; numpy would take longer to begin than Python to be done."""
 
 
+class Found(NamedTuple):
+    """A place, up to `end`, and what shall stand there."""
+
+    place: int
+    end: int
+    mark: bytes
+
+
 class Needles:
     """What is looked for, made once for all streams of a child."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         named = needles(secrets)
-        self.marks = {needle: _mark(name, named) for needle, name in named.items()}
-        self._by_start: defaultdict[bytes, list[bytes]] = defaultdict(list)
-        for needle in sorted(named, key=len, reverse=True):
-            self._by_start[needle[:SHORTEST]].append(needle)
+        marks = {name: _mark(name, named) for name in dict.fromkeys(named.values())}
+        self.marks = {needle: marks[name] for needle, name in named.items()}
+        self._by_start: defaultdict[bytes, list[Spelling]] = defaultdict(list)
+        for needle in named:
+            for start in set(needle.starts()):
+                self._by_start[start].append(needle)
         self._beginnings = {start[:n] for start in self._by_start for n in range(1, SHORTEST)}
         self._table: NDArray[Any] | None = None
 
     def __bool__(self) -> bool:
         return bool(self.marks)
 
-    def find(self, text: bytes) -> tuple[list[tuple[int, bytes]], int]:
+    def find(self, text: bytes) -> tuple[list[Found], int]:
         """The longest needle at each place, and where something begins that may become one.
 
         That is the length of the text if nothing does.
         """
-        whole: list[tuple[int, bytes]] = []
+        whole: list[Found] = []
         pending = self._pending(text)
         for place in self._places(text):
+            longest, mark = 0, b""
             for needle in self._by_start.get(text[place : place + SHORTEST], ()):
-                if text.startswith(needle, place):
-                    whole.append((place, needle))
-                    break
-                if len(needle) > len(text) - place and needle.startswith(text[place:]):
+                end, partial = needle.end(text, place)
+                if partial:
                     pending = min(pending, place)
+                if end > longest:
+                    longest, mark = end, self.marks[needle]
+            if longest:
+                whole.append(Found(place, longest, mark))
         return whole, pending
 
     def _pending(self, text: bytes) -> int:
@@ -107,10 +121,10 @@ def _hash(start: bytes) -> int:
     return (((word << 16) * _FACTOR) & (2**64 - 1)) >> (64 - _BITS)
 
 
-def _mark(name: str, named: Iterable[bytes]) -> bytes:
+def _mark(name: str, named: Iterable[Spelling]) -> bytes:
     mark = f"***{name}***".encode()
     # A value may be a part of its own name.
-    return b"***" if any(needle in mark for needle in named) else mark
+    return b"***" if any(needle.text in mark for needle in named) else mark
 
 
 class Veil:
@@ -152,16 +166,16 @@ class Veil:
         whole, _ = self._needles.find(self._held)
         return self._pass(self._held, whole, len(self._held))
 
-    def _pass(self, text: bytes, whole: list[tuple[int, bytes]], until: int) -> bytes:
+    def _pass(self, text: bytes, whole: list[Found], until: int) -> bytes:
         """The text before `until`, where every place is known."""
         out: list[bytes] = []
         covered, done = self._covered, max(self._covered, self._shown)
-        for place, needle in whole:
+        for place, end, mark in whole:
             if place >= until:
                 break
             if place >= covered:
-                out += (text[done:place], self._needles.marks[needle])
-            covered = max(covered, place + len(needle))
+                out += (text[done:place], mark)
+            covered = max(covered, end)
             done = max(done, covered)
         out.append(text[done:until])
         self._held = text[until:]

@@ -66,6 +66,22 @@ def test_a_program_named_git_in_the_folder_is_not_run(tmp_path: Path, monkeypatc
     assert not (tmp_path / "ran").exists()
 
 
+def test_git_finds_none_of_our_keys(tmp_path: Path, monkeypatch) -> None:
+    real, root, seen = shutil.which("git"), tmp_path / "root", tmp_path / "seen"
+    root.mkdir()
+    git(root, "init", "-q")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "git").write_text(f"#!/bin/sh\nenv > '{seen}'\nexec '{real}' \"$@\"\n")
+    (programs / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    for name in ("KEY", "OLD_KEYS", "TOKEN", "DATABASE_URL", "EMBEDDING_KEY"):
+        monkeypatch.setenv(f"UNDERCROFT_{name}", "canary")
+    assert walk(root).by_git
+    assert "canary" not in seen.read_text()
+    assert f"{programs}:" in seen.read_text()
+
+
 def test_a_work_tree_elsewhere_in_the_configuration_is_not_followed(
     tmp_path: Path, outside: Path
 ) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from undercroft.codebase.walking.beneath import Left, read_at
+from undercroft.settings import own_keys
 
 PATIENCE = 30.0
 """Seconds for git's answer; a hostile repository (a FIFO as ignore file) makes it wait for ever."""
@@ -118,9 +119,13 @@ def listing(
 
 
 def _environment(repository: Repository) -> Iterator[tuple[str, str]]:
-    """The process's environment without what steers git, and with what keeps it still."""
+    """The process's environment without our keys and what steers git, and with what keeps it still.
+
+    A hole in git that a hostile repository finds is to find no key.
+    """
+    withheld = own_keys()
     for name, value in os.environ.items():
-        if not name.startswith("GIT_"):
+        if not name.startswith("GIT_") and name not in withheld:
             yield name, value
     yield "GIT_DIR", str(repository.directory)
     yield "GIT_WORK_TREE", str(repository.top)
