@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
+import sys
 import threading
 from base64 import b64encode
 from dataclasses import replace
@@ -154,6 +156,34 @@ async def test_a_program_prints_the_key(tmp_path: Path, capfd: pytest.CaptureFix
             await provider_named("command", tmp_path, words).offer()
         assert "canary" not in str(raised.value.as_dict())
     assert "canary" not in "".join(capfd.readouterr())
+
+
+async def test_keys_that_are_printed_one_after_the_other_are_all_read(tmp_path: Path) -> None:
+    new, old = Key.random(), Key.random()
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    script = tmp_path / "print keys"
+    # Its second half is written once the first has left the program, and lets go of the gate.
+    script.write_text(
+        "import os, sys\n"
+        f"os.write(1, {b64encode(new.material)!r}[:20])\n"
+        f"open({str(gate)!r}, 'wb').close()\n"
+        f"os.write(1, {b64encode(new.material)!r}[20:] + b'\\n' + {b64encode(old.material)!r})\n"
+    )
+    command = provider_named("command", tmp_path, f"'{sys.executable}' '{script}'")
+
+    async def offered() -> Key:
+        asked = asyncio.create_task(command.offer())
+        await asyncio.to_thread(gate.read_bytes)
+        return await asked
+
+    assert (await offered()).id == new.id
+    asked = asyncio.create_task(command.find(old.id))
+    await asyncio.to_thread(gate.read_bytes)
+    assert (await asked).id == old.id
+    endless = provider_named("command", tmp_path, "yes")
+    with pytest.raises(Unavailable, match="prints more than 65536 bytes"):
+        await endless.offer()
 
 
 async def test_a_program_that_does_not_end_is_ended(
