@@ -18,18 +18,20 @@ CREATE TABLE vault.encryption_keys (
     -- Name of the key-encryption key, and what it makes of this one: nonce, ciphertext, tag.
     wrapped_by  text        NOT NULL,
     wrapped     bytea       NOT NULL,
+    -- Active: encrypts. Retired: still decrypts. Blinding: makes the digests that stand in records in
+    -- the place of values; it is never retired, since a record may be compared at any time.
     state       text        NOT NULL DEFAULT 'active',
     -- Values encrypted under it, which AES-GCM with random nonces bounds.
     encryptions bigint      NOT NULL DEFAULT 0,
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by  text        NOT NULL DEFAULT 'claude-code',
     retired_at  timestamptz,
-    CONSTRAINT valid_key_state CHECK (state IN ('active', 'retired')),
+    CONSTRAINT valid_key_state CHECK (state IN ('active', 'retired', 'blinding')),
     CONSTRAINT valid_wrapped_key CHECK (octet_length(wrapped) = 60),
     CONSTRAINT valid_key_name CHECK (wrapped_by ~ '^[0-9a-f]{32}$')
 ) WITH (fillfactor = 50);
-CREATE UNIQUE INDEX idx_encryption_keys_active ON vault.encryption_keys ((true))
-    WHERE state = 'active';
+CREATE UNIQUE INDEX idx_encryption_keys_state ON vault.encryption_keys (state)
+    WHERE state <> 'retired';
 
 CREATE TABLE vault.secret_templates (
     kind         text PRIMARY KEY,
@@ -89,7 +91,8 @@ CREATE TABLE vault.secret_versions (
     nonce       bytea NOT NULL,
     -- With the tag; its length tells the value's in steps of 64 bytes.
     ciphertext  bytea NOT NULL,
-    -- Keyed, so that nobody can try values against it.
+    -- Keyed, and of the name as well: whoever has neither the key nor the right to store under this
+    -- very name cannot try values against it. Who stores a guess under it makes a version of it.
     fingerprint text NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by  text NOT NULL DEFAULT 'claude-code',

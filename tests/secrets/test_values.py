@@ -228,13 +228,25 @@ async def test_a_mask_shows_the_end_of_long_values_alone(secrets: Secrets) -> No
     assert [a.action for a in (await secrets.access_log("LONG")).items] == ["mask", "set"]
 
 
-async def test_fingerprints_are_equal_for_equal_values_and_keyed(
+async def test_a_fingerprint_tells_nothing_under_another_name(secrets: Secrets) -> None:
+    kept = await secrets.set("DEPLOY_PASSWORD", VALUE)
+    guess = await secrets.set("PROBE", VALUE)
+    assert guess.fingerprint != kept.fingerprint
+    # Parts that run together would be the same text.
+    assert (await secrets.set("PROB", "E" + VALUE)).fingerprint != guess.fingerprint
+    # Under the very name a guess can be compared; it is a version then, and the log tells of it.
+    again = await secrets.set("DEPLOY_PASSWORD", VALUE)
+    assert (again.fingerprint, again.version) == (kept.fingerprint, 2)
+    assert [a.action for a in (await secrets.access_log("DEPLOY_PASSWORD")).items] == ["set", "set"]
+
+
+async def test_fingerprints_are_equal_for_equal_values_of_a_secret_and_keyed(
     app: App, secrets: Secrets, project: str
 ) -> None:
     from hashlib import sha256
 
-    one, two = await secrets.set("A", VALUE), await secrets.set("B", VALUE)
-    other = await secrets.set("C", "other")
+    one, two = await secrets.set("A", VALUE), await secrets.set("A", VALUE)
+    other = await secrets.set("A", "other")
     assert one.fingerprint == two.fingerprint != other.fingerprint
     assert one.fingerprint not in sha256(VALUE.encode()).hexdigest()
     await (await app.projects()).create(f"{project}_2")

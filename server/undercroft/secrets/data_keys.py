@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID, uuid4
 
 from undercroft.db.queries import load_queries
+from undercroft.errors import Unavailable
 from undercroft.secrets.cipher import MAX_ENCRYPTIONS, Key, Place, Sealed
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from undercroft.secrets.ring import KeyRing
 
 SQL = load_queries(__package__)
+
+State = Literal["active", "blinding"]
+"""Of which a project has one data key each."""
 
 
 class Opened(dict[UUID, Key]):
@@ -65,25 +69,32 @@ class DataKeys:
     async def active(self, row: Mapping[str, Any] | None = None) -> Active:
         """The key that encrypts; made on first use. `row`: what is known of it already."""
         if row is None:
-            row = await self._db.fetch_row(SQL.get_active_key)
+            row = await self._db.fetch_row(SQL.get_data_key, "active")
         if row is None or row["key_id"] is None:
-            return await self._first()
+            return await self.active(await self._first("active"))
         if row.get("encryptions", 0) >= MAX_ENCRYPTIONS:
             return await self.replace(row["key_id"])
         return Active(row["key_id"], await self._key(row))
 
-    async def _first(self) -> Active:
-        await self._add(await self._wrapped(), self._db)
+    async def blinding(self) -> Key:
+        """The key of digests that stand for values; no rotation of data keys changes it."""
+        row = await self._db.fetch_row(SQL.get_data_key, "blinding")
+        return await self._key(row or await self._first("blinding"))
+
+    async def _first(self, state: State) -> Mapping[str, Any]:
+        await self._add(await self._wrapped(), self._db, state)
         # Another server may have been faster.
-        row = await self._db.fetch_row(SQL.get_active_key)
-        return await self.active(row)
+        row: Mapping[str, Any] | None = await self._db.fetch_row(SQL.get_data_key, state)
+        if row is None:
+            raise Unavailable("Others change the keys of the project.", hint="Call again.")
+        return row
 
     async def replace(self, old: UUID) -> Active:
         """Another key that encrypts from now on; the old one only decrypts."""
         made = await self._wrapped()
         async with self._db.transaction() as transaction:
             if await transaction.fetch_value(SQL.retire_key, old) is not None:
-                await self._add(made, transaction)
+                await self._add(made, transaction, "active")
         return await self.active()
 
     async def _wrapped(self) -> tuple[UUID, bytes, str]:
@@ -92,5 +103,5 @@ class DataKeys:
         key_id = uuid4()
         return key_id, kek.wrap(Key.random(), self._project, key_id), kek.id
 
-    async def _add(self, made: tuple[UUID, bytes, str], database: Database) -> None:
-        await database.fetch_value(SQL.insert_key, *made, database.actor)
+    async def _add(self, made: tuple[UUID, bytes, str], database: Database, state: State) -> None:
+        await database.fetch_value(SQL.insert_key, *made, state, database.actor)

@@ -22,7 +22,7 @@ class Secret:
     description: str
     version: int
     fingerprint: str
-    """Equal for equal values of a project, until its data key is rotated."""
+    """Equal for equal values of this secret, until the project's data key is rotated."""
     generated: bool
     """Whether the server made the value."""
     expires_at: datetime | None = None

@@ -134,15 +134,16 @@ FROM vault.secret_templates ORDER BY kind;
 -- That many days from now, by the database's clock.
 SELECT clock_timestamp() + make_interval(days => $1);
 
--- get_active_key --
--- The data key that encrypts now.
-SELECT id AS key_id, wrapped, wrapped_by FROM vault.encryption_keys WHERE state = 'active';
+-- get_data_key --
+-- The data key that encrypts now, or the one that blinds.
+SELECT id AS key_id, wrapped, wrapped_by FROM vault.encryption_keys
+WHERE state = $1 AND state <> 'retired';
 
 -- insert_key --
--- A first data key, unless there is an active one.
-INSERT INTO vault.encryption_keys (id, wrapped, wrapped_by, created_by)
-VALUES ($1, $2, $3, $4)
-ON CONFLICT ((true)) WHERE state = 'active' DO NOTHING
+-- A first data key of its state, unless there is one.
+INSERT INTO vault.encryption_keys (id, wrapped, wrapped_by, state, created_by)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (state) WHERE state <> 'retired' DO NOTHING
 RETURNING id;
 
 -- retire_key --

@@ -128,4 +128,4 @@ class Secrets(Asked, Giving):
 
     async def blind(self, value: str) -> str:
         """A keyed digest of a value, which may stand where the value itself must not."""
-        return (await self._keys.active()).key.blind(value)
+        return (await self._keys.blinding()).blind(value)
