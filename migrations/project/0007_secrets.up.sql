@@ -157,6 +157,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     )::text, 'UTF8'))
 $$;
 
+-- Have the end of the log for this transaction. Whatever changes secrets or permissions takes it
+-- before their rows (and after the data key's): one order for all, so that none wait in a circle.
+CREATE FUNCTION vault.hold_log() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM vault.secret_access_log_head FOR UPDATE;
+END
+$$;
+
 -- Rows at the end of the log, one per secret, in one transaction with what they tell of.
 CREATE FUNCTION vault.log_access(
     actor text, action text, secrets text[], versions integer[], purpose text DEFAULT ''
@@ -230,7 +239,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON vault.secret_access_log_
     FOR EACH STATEMENT EXECUTE FUNCTION vault.refuse_change();
 
 -- Keep a ciphertext as the version of a secret that follows `seen` (0: as its first), and log it.
--- Returns the new version; NULL where the secret has moved on meanwhile; 0 where the data key is no
+-- Returns the new version; NULL where the secret has moved on meanwhile, or was put away and is only
+-- made anew as it was (an action other than set and generate); 0 where the data key is no
 -- longer active, and the value is to be encrypted anew.
 CREATE FUNCTION vault.store_secret(
     secret text, seen integer, key uuid, nonce bytea, ciphertext bytea, fingerprint text,
@@ -244,6 +254,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 0;
     END IF;
+    PERFORM vault.hold_log();
     IF seen = 0 THEN
         INSERT INTO vault.secrets AS s (name, kind, description, recipe, expires_at, created_by,
             updated_by)
@@ -256,7 +267,8 @@ BEGIN
             description = coalesce(store_secret.description, s.description),
             recipe = store_secret.recipe, expires_at = store_secret.expires_at,
             deleted_at = NULL, updated_at = clock_timestamp(), updated_by = actor
-        WHERE s.name = secret AND s.version = seen;
+        WHERE s.name = secret AND s.version = seen
+          AND (s.deleted_at IS NULL OR action IN ('set', 'generate'));
     END IF;
     IF NOT FOUND THEN
         RETURN NULL;
@@ -270,20 +282,21 @@ BEGIN
 END
 $$;
 
--- Whether a person has allowed that a secret be shown now; a permission for one time is used up. The
--- log has its row either way.
+-- Whether a person has allowed that a secret be shown now. A permission for one time is used up, where
+-- there is no other. The log has its row either way.
 CREATE FUNCTION vault.take_permission(secret text, version integer, actor text, purpose text)
 RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
     allowed boolean;
 BEGIN
+    -- One at a time from here on, each seeing what those before have used up.
+    PERFORM vault.hold_log();
     UPDATE vault.reveal_permissions AS p SET used_at = clock_timestamp()
     WHERE p.id = (SELECT q.id FROM vault.reveal_permissions AS q
                   WHERE q.name = secret AND q.expires_at > clock_timestamp()
                     AND (q.used_at IS NULL OR NOT q.once)
-                  ORDER BY q.once, q.id LIMIT 1
-                  FOR UPDATE SKIP LOCKED);
+                  ORDER BY q.once, q.id LIMIT 1);
     allowed := FOUND;
     PERFORM vault.log_access(actor, CASE WHEN allowed THEN 'reveal' ELSE 'refuse' END,
         ARRAY[secret], ARRAY[version], purpose);
@@ -306,8 +319,8 @@ JOIN vault.secret_versions AS v ON v.name = s.name AND v.version = s.version
 WHERE s.deleted_at IS NULL
   AND v.created_at + make_interval(days => r.every_days) <= clock_timestamp();
 
-REVOKE ALL ON FUNCTION vault.log_access, vault.verify_access_log FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION vault.log_access, vault.verify_access_log TO :app;
+REVOKE ALL ON FUNCTION vault.hold_log, vault.log_access, vault.verify_access_log FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION vault.hold_log, vault.log_access, vault.verify_access_log TO :app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vault.encryption_keys, vault.secret_rotation_schedule,
     vault.reveal_permissions TO :app;
 GRANT SELECT, INSERT, UPDATE ON vault.secrets, vault.secret_versions TO :app;

@@ -61,6 +61,10 @@ JOIN vault.secret_versions AS v
 JOIN vault.encryption_keys AS k ON k.id = v.key_id
 WHERE s.name = $1 AND s.deleted_at IS NULL;
 
+-- hold_log writes --
+-- Have the end of the log for this transaction, before rows of secrets and permissions.
+SELECT vault.hold_log();
+
 -- log_access writes --
 -- A row of the log per secret; committed with the transaction that it is in.
 SELECT vault.log_access($1, $2, $3::text[], $4::int[], $5);

@@ -54,6 +54,7 @@ class Secrets(Asked, Giving):
         """
         check_name(name)
         async with self._db.transaction() as transaction:
+            await transaction.execute(SQL.hold_log)
             version = await transaction.fetch_value(
                 SQL.delete_secret, name, expected_version, self._db.actor
             )
@@ -74,6 +75,7 @@ class Secrets(Asked, Giving):
         """
         check_name(name)
         async with self._db.transaction() as transaction:
+            await transaction.execute(SQL.hold_log)
             version = await transaction.fetch_value(SQL.restore_secret, name, self._db.actor)
             if version is not None:
                 await log_access(transaction, "restore", [{"name": name, "version": version}])
