@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -113,6 +114,7 @@ def test_only_a_person_lets_an_agent_see_a_value(cli: Run, terminal: Typed) -> N
     assert cli(*ask).returncode == 6
     status, seen = terminal("secret", "allow", "A", "--once", asks="to agree: ", typed="A")
     assert status == 0, seen
+    assert re.search(r"Until [0-9:]{8}, once\.", seen)
     assert json.loads(cli(*ask).stdout)["value"] == VALUE
     assert cli(*ask).returncode == 6
 

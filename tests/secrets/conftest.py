@@ -36,13 +36,16 @@ async def owner(sql: asyncpg.Connection) -> asyncpg.Connection:
 
 
 @pytest.fixture
-def waiting(sql: asyncpg.Connection) -> Callable[[str, int], Awaitable[None]]:
-    """Returns once so many sessions of the project stand at a lock with such a statement."""
+def waiting(sql: asyncpg.Connection) -> Callable[..., Awaitable[None]]:
+    """Returns once so many sessions stand at a lock with such a statement.
 
-    async def until(statement: str, count: int) -> None:
+    `at`: a client of another database than the project's.
+    """
+
+    async def until(statement: str, count: int, at: asyncpg.Connection = sql) -> None:
         # The picture of the sessions is else the same for a whole transaction.
         while (
-            await sql.fetchval(
+            await at.fetchval(
                 "SELECT count(*), pg_stat_clear_snapshot() FROM pg_stat_activity"
                 " WHERE datname = current_database() AND wait_event_type = 'Lock'"
                 " AND query LIKE '%' || $1 || '%'",

@@ -27,6 +27,10 @@ MAX_ENCRYPTIONS = 2**31
 were never stored are not counted."""
 
 
+class Damaged(Forbidden):
+    """What was encrypted is not as it was, or not where it was; another key would not help."""
+
+
 class Place(NamedTuple):
     """Where a ciphertext belongs."""
 
@@ -89,7 +93,7 @@ class Key:
         """The value of a ciphertext.
 
         Raises:
-            Forbidden: It was changed, belongs elsewhere, or is another key's.
+            Damaged: It was changed, belongs elsewhere, or is another key's.
 
         """
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - 40 ms
@@ -97,7 +101,7 @@ class Key:
         try:
             return _unpadded(self._sealer.decrypt(nonce, ciphertext, place.bound)).decode()
         except (InvalidTag, ValueError):
-            raise Forbidden(
+            raise Damaged(
                 f"The secret {place.name} does not decrypt: its row was changed or moved.",
                 hint="Restore it from a backup, or store it again.",
             ) from None
@@ -112,7 +116,7 @@ class Key:
         """The data key that this one has wrapped.
 
         Raises:
-            Forbidden: It was changed, or belongs elsewhere.
+            Damaged: It was changed, or belongs elsewhere.
 
         """
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - 40 ms
@@ -121,7 +125,7 @@ class Key:
         try:
             return Key(self._sealer.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], bound))
         except (InvalidTag, ValueError):
-            raise Forbidden(
+            raise Damaged(
                 "The project's data key does not decrypt: its row was changed or moved.",
                 hint="Restore vault.encryption_keys from a backup.",
             ) from None

@@ -169,11 +169,6 @@ WHERE (v.name, v.version) > ($1, $2)
 ORDER BY v.name, v.version
 LIMIT $3;
 
--- has_stale --
--- Whether a value is under an older key than the active one.
-SELECT EXISTS (SELECT FROM vault.secret_versions AS v
-               JOIN vault.encryption_keys AS k ON k.id = v.key_id AND k.state = 'retired');
-
 -- move_values --
 -- Put values under another key, each if it is still under the one that it was read with.
 UPDATE vault.secret_versions AS v
