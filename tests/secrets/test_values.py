@@ -223,11 +223,22 @@ async def test_names_that_are_none_or_dangerous_are_refused(secrets: Secrets) ->
             "PERL5LIB",
         ),
         *("BASH_ENV", "IFS", "ENV", "PS4", "PROMPT_COMMAND", "SHELLOPTS", "BASH_FUNC_x"),
-        *("GIT_SSH_COMMAND", "UNDERCROFT_KEY"),
+        *("GIT_SSH_COMMAND", "UNDERCROFT_KEY", "GOFLAGS", "RUSTC_WRAPPER", "MAKEFLAGS", "CC"),
+        *("CXX", "LD", "CFLAGS", "LDFLAGS", "PSQLRC", "DOCKER_HOST", "MAVEN_OPTS"),
     ):
         with pytest.raises(InvalidInput):
             await secrets.set(name, VALUE)
-    for name in ("A", "_", "a1", "A" * 128, "MY_PATH", "PATHS", "GITHUB_TOKEN"):
+    for name in (
+        "A",
+        "_",
+        "a1",
+        "A" * 128,
+        "MY_PATH",
+        "PATHS",
+        "GITHUB_TOKEN",
+        "CCC",
+        "UV_PUBLISH_TOKEN",
+    ):
         assert (await secrets.set(name, VALUE)).name == name
 
 
