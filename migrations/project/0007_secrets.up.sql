@@ -18,18 +18,20 @@ CREATE TABLE vault.encryption_keys (
     -- Name of the key-encryption key, and what it makes of this one: nonce, ciphertext, tag.
     wrapped_by  text        NOT NULL,
     wrapped     bytea       NOT NULL,
+    -- Active: encrypts. Retired: still decrypts. Blinding: makes the digests that stand in records in
+    -- the place of values; it is never retired, since a record may be compared at any time.
     state       text        NOT NULL DEFAULT 'active',
     -- Values encrypted under it, which AES-GCM with random nonces bounds.
     encryptions bigint      NOT NULL DEFAULT 0,
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by  text        NOT NULL DEFAULT 'claude-code',
     retired_at  timestamptz,
-    CONSTRAINT valid_key_state CHECK (state IN ('active', 'retired')),
+    CONSTRAINT valid_key_state CHECK (state IN ('active', 'retired', 'blinding')),
     CONSTRAINT valid_wrapped_key CHECK (octet_length(wrapped) = 60),
     CONSTRAINT valid_key_name CHECK (wrapped_by ~ '^[0-9a-f]{32}$')
 ) WITH (fillfactor = 50);
-CREATE UNIQUE INDEX idx_encryption_keys_active ON vault.encryption_keys ((true))
-    WHERE state = 'active';
+CREATE UNIQUE INDEX idx_encryption_keys_state ON vault.encryption_keys (state)
+    WHERE state <> 'retired';
 
 CREATE TABLE vault.secret_templates (
     kind         text PRIMARY KEY,
@@ -89,7 +91,8 @@ CREATE TABLE vault.secret_versions (
     nonce       bytea NOT NULL,
     -- With the tag; its length tells the value's in steps of 64 bytes.
     ciphertext  bytea NOT NULL,
-    -- Keyed, so that nobody can try values against it.
+    -- Keyed, and of the name as well: whoever has neither the key nor the right to store under this
+    -- very name cannot try values against it. Who stores a guess under it makes a version of it.
     fingerprint text NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by  text NOT NULL DEFAULT 'claude-code',
@@ -152,6 +155,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT sha256(previous || convert_to(json_build_array(
         id, (extract(epoch FROM at) * 1000000)::bigint, actor, action, secret, version, purpose
     )::text, 'UTF8'))
+$$;
+
+-- Have the end of the log for this transaction. Whatever changes secrets or permissions takes it
+-- before their rows (and after the data key's): one order for all, so that none wait in a circle.
+CREATE FUNCTION vault.hold_log() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM vault.secret_access_log_head FOR UPDATE;
+END
 $$;
 
 -- Rows at the end of the log, one per secret, in one transaction with what they tell of.
@@ -227,7 +239,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON vault.secret_access_log_
     FOR EACH STATEMENT EXECUTE FUNCTION vault.refuse_change();
 
 -- Keep a ciphertext as the version of a secret that follows `seen` (0: as its first), and log it.
--- Returns the new version; NULL where the secret has moved on meanwhile; 0 where the data key is no
+-- Returns the new version; NULL where the secret has moved on meanwhile, or was put away and is only
+-- made anew as it was (an action other than set and generate); 0 where the data key is no
 -- longer active, and the value is to be encrypted anew.
 CREATE FUNCTION vault.store_secret(
     secret text, seen integer, key uuid, nonce bytea, ciphertext bytea, fingerprint text,
@@ -241,6 +254,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 0;
     END IF;
+    PERFORM vault.hold_log();
     IF seen = 0 THEN
         INSERT INTO vault.secrets AS s (name, kind, description, recipe, expires_at, created_by,
             updated_by)
@@ -253,7 +267,8 @@ BEGIN
             description = coalesce(store_secret.description, s.description),
             recipe = store_secret.recipe, expires_at = store_secret.expires_at,
             deleted_at = NULL, updated_at = clock_timestamp(), updated_by = actor
-        WHERE s.name = secret AND s.version = seen;
+        WHERE s.name = secret AND s.version = seen
+          AND (s.deleted_at IS NULL OR action IN ('set', 'generate'));
     END IF;
     IF NOT FOUND THEN
         RETURN NULL;
@@ -267,20 +282,21 @@ BEGIN
 END
 $$;
 
--- Whether a person has allowed that a secret be shown now; a permission for one time is used up. The
--- log has its row either way.
+-- Whether a person has allowed that a secret be shown now. A permission for one time is used up, where
+-- there is no other. The log has its row either way.
 CREATE FUNCTION vault.take_permission(secret text, version integer, actor text, purpose text)
 RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
     allowed boolean;
 BEGIN
+    -- One at a time from here on, each seeing what those before have used up.
+    PERFORM vault.hold_log();
     UPDATE vault.reveal_permissions AS p SET used_at = clock_timestamp()
     WHERE p.id = (SELECT q.id FROM vault.reveal_permissions AS q
                   WHERE q.name = secret AND q.expires_at > clock_timestamp()
                     AND (q.used_at IS NULL OR NOT q.once)
-                  ORDER BY q.once, q.id LIMIT 1
-                  FOR UPDATE SKIP LOCKED);
+                  ORDER BY q.once, q.id LIMIT 1);
     allowed := FOUND;
     PERFORM vault.log_access(actor, CASE WHEN allowed THEN 'reveal' ELSE 'refuse' END,
         ARRAY[secret], ARRAY[version], purpose);
@@ -303,8 +319,8 @@ JOIN vault.secret_versions AS v ON v.name = s.name AND v.version = s.version
 WHERE s.deleted_at IS NULL
   AND v.created_at + make_interval(days => r.every_days) <= clock_timestamp();
 
-REVOKE ALL ON FUNCTION vault.log_access, vault.verify_access_log FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION vault.log_access, vault.verify_access_log TO :app;
+REVOKE ALL ON FUNCTION vault.hold_log, vault.log_access, vault.verify_access_log FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION vault.hold_log, vault.log_access, vault.verify_access_log TO :app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vault.encryption_keys, vault.secret_rotation_schedule,
     vault.reveal_permissions TO :app;
 GRANT SELECT, INSERT, UPDATE ON vault.secrets, vault.secret_versions TO :app;

@@ -107,7 +107,7 @@ async def measure(effort: Effort) -> AsyncIterator[Finding]:
 async def _storing(app: App, connection: asyncpg.Connection, effort: Effort) -> list[Finding]:
     ours = await app.secrets(PROJECT, "bench")
     await ours.set("USED", VALUE)
-    active = await connection.fetchrow(SQL.get_active_key.text)
+    active = await connection.fetchrow(SQL.get_data_key.text, "active")
     sides = Sides(ours=ours, connection=connection, key=active["key_id"])
     rounds = effort.rounds(1_000, 150)
     short = await _interleaved({"ours": sides.store, "bare": sides.store_plain}, rounds)

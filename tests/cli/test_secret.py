@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -34,7 +35,7 @@ def checkout(tmp_path: Path) -> Path:
 def terminal(settings: Settings, checkout: Path) -> Typed:
     """Run `undercroft …` at a terminal: what is typed once it is asked for, and what is seen."""
 
-    def terminal(*words: str, asks: str = "", typed: str = "") -> tuple[int, str]:
+    def terminal(*words: str, asks: str = "", typed: str = "", end: str = "\n") -> tuple[int, str]:
         ours, theirs = pty.openpty()
         env = {
             "PATH": os.environ["PATH"],
@@ -62,7 +63,7 @@ def terminal(settings: Settings, checkout: Path) -> Typed:
                 break
             seen += read
             if asks and asks.encode() in seen:
-                os.write(ours, typed.encode() + b"\n")
+                os.write(ours, (typed + end).encode())
                 asks = ""
         os.close(ours)
         return process.wait(60), seen.decode()
@@ -95,6 +96,34 @@ def test_a_person_is_asked_without_an_echo_and_sees_it_on_demand(cli: Run, termi
     assert VALUE not in seen
     status, seen = terminal("secret", "show", "A")
     assert (status, VALUE in seen) == (0, True)
+
+
+PASTED = {
+    "a key": ("-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----", "several lines"),
+    "a key's first line": ("-----BEGIN PRIVATE KEY-----", "several lines"),
+    "two lines": ("canary\ncanary", "several lines"),
+    "a line that the terminal cuts": ("canary" * 900, "too long to be typed"),
+    "nothing": ("\x04", "No value was given"),
+}
+"""What is pasted at a terminal → why none of it is stored."""
+
+
+def test_what_a_terminal_would_cut_is_not_stored(cli: Run, terminal: Typed) -> None:
+    for what, (pasted, why) in PASTED.items():
+        # The last of several lines has no end, as when it was copied without one.
+        end = "" if "\n" in pasted else "\n"
+        status, seen = terminal("secret", "set", "A", asks="(not shown): ", typed=pasted, end=end)
+        assert (status, why in seen, "canary" in seen) == (2, True, False), what
+        assert what == "nothing" or "undercroft secret set A < file" in seen
+    listed = cli("secret", "list", "--json")
+    assert json.loads(listed.stdout)["secrets"] == []
+
+
+def test_a_long_line_that_is_whole_is_kept(cli: Run, terminal: Typed) -> None:
+    value = "ü" * 2_000
+    status, seen = terminal("secret", "set", "A", asks="(not shown): ", typed=value)
+    assert status == 0, seen
+    assert value in terminal("secret", "show", "A")[1]
     piped = cli("secret", "show", "A")
     assert (piped.returncode, piped.stdout) == (6, "")
     assert "person at a terminal" in piped.stderr
@@ -113,6 +142,7 @@ def test_only_a_person_lets_an_agent_see_a_value(cli: Run, terminal: Typed) -> N
     assert cli(*ask).returncode == 6
     status, seen = terminal("secret", "allow", "A", "--once", asks="to agree: ", typed="A")
     assert status == 0, seen
+    assert re.search(r"Until [0-9:]{8}, once\.", seen)
     assert json.loads(cli(*ask).stdout)["value"] == VALUE
     assert cli(*ask).returncode == 6
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -32,3 +33,26 @@ async def owner(sql: asyncpg.Connection) -> asyncpg.Connection:
     )
     await sql.execute(f"SET ROLE {role}")
     return sql
+
+
+@pytest.fixture
+def waiting(sql: asyncpg.Connection) -> Callable[..., Awaitable[None]]:
+    """Returns once so many sessions stand at a lock with such a statement.
+
+    `at`: a client of another database than the project's.
+    """
+
+    async def until(statement: str, count: int, at: asyncpg.Connection = sql) -> None:
+        # The picture of the sessions is else the same for a whole transaction.
+        while (
+            await at.fetchval(
+                "SELECT count(*), pg_stat_clear_snapshot() FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                " AND query LIKE '%' || $1 || '%'",
+                statement,
+            )
+            < count
+        ):
+            await asyncio.sleep(0.01)
+
+    return until

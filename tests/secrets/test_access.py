@@ -133,6 +133,25 @@ async def test_a_permission_for_once_is_used_up_by_the_first(secrets: Secrets) -
     assert sorted(type(one).__name__ for one in tries) == ["Forbidden"] * 4 + ["str"]
 
 
+async def test_a_permission_for_a_time_serves_all_who_ask_at_once(
+    secrets: Secrets, owner: asyncpg.Connection, waiting
+) -> None:
+    await secrets.set("A", VALUE)
+    await secrets.allow_reveal("A", once=True)
+    await secrets.allow_reveal("A", 60)
+    async with owner.transaction():
+        await owner.execute("SELECT FROM vault.secret_access_log_head FOR UPDATE; RESET ROLE")
+        asked = [asyncio.create_task(secrets.reveal("A")) for _ in range(3)]
+        await waiting("take_permission", 3)
+    assert await asyncio.gather(*asked) == [VALUE] * 3
+    uses = await owner.fetch("SELECT once, used_at IS NOT NULL FROM vault.reveal_permissions")
+    assert sorted(map(tuple, uses)) == [(False, True), (True, False)]
+    # The one for once is kept for when the other is over.
+    await owner.execute("UPDATE vault.reveal_permissions SET expires_at = now() WHERE NOT once")
+    tries = await asyncio.gather(*(secrets.reveal("A") for _ in range(3)), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in tries) == ["Forbidden"] * 2 + ["str"]
+
+
 async def test_a_permission_is_bounded_and_ends_with_its_secret(secrets: Secrets) -> None:
     await secrets.set("A", VALUE)
     for seconds in (0, 86_401):

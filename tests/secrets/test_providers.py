@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
+import sys
 import threading
 from base64 import b64encode
 from dataclasses import replace
@@ -103,6 +105,65 @@ async def test_keys_never_lie_inside_the_data_directory(settings: Settings, proj
             await room.set("A", VALUE)
 
 
+async def test_no_way_around_leads_keys_into_the_data_directory(
+    settings: Settings, project: str, tmp_path: Path
+) -> None:
+    home = settings.home
+    (tmp_path / "link").symlink_to(home)
+    for folder in (tmp_path / "link" / "keys", home.parent / "x" / ".." / home.name / "keys"):
+        async with open_app(replace(settings, key_folder=folder)) as app:
+            room = await app.secrets(project)
+            with pytest.raises(InvalidInput, match="beside them"):
+                await room.set("A", VALUE)
+
+
+async def test_whoever_is_second_with_the_first_key_leaves_none_behind(
+    settings: Settings, project: str, tmp_path: Path, connect, waiting
+) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    registry = await connect(settings.registry_database)
+    owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'key_encryption_keys'"
+    async with (
+        open_app(replace(settings, key_folder=folders[0])) as one,
+        open_app(replace(settings, key_folder=folders[1])) as two,
+    ):
+        rooms = [await app.secrets(project) for app in (one, two)]
+        async with registry.transaction():
+            await registry.execute(f'SET ROLE "{await registry.fetchval(owner)}"')
+            await registry.execute("LOCK TABLE key_encryption_keys IN SHARE MODE; RESET ROLE")
+            setting = [
+                asyncio.create_task(room.set(name, VALUE))
+                for name, room in zip("AB", rooms, strict=True)
+            ]
+            await waiting("INSERT INTO public.key_encryption_keys", 2, registry)
+        done = await asyncio.gather(*setting, return_exceptions=True)
+    assert sorted(type(one).__name__ for one in done) == ["Forbidden", "Secret"]
+    left = [len(list(folder.iterdir())) for folder in folders]
+    assert left == [0 if isinstance(one, Forbidden) else 1 for one in done]
+
+
+async def test_nothing_new_is_wrapped_under_a_key_that_is_gone(
+    project: str, settings: Settings, tmp_path: Path
+) -> None:
+    own = replace(settings, key_folder=tmp_path / "keys")
+    async with open_app(own) as app:
+        await (await app.projects()).create(f"{project}_2")
+        secrets = await app.secrets(project)
+        await secrets.set("A", VALUE)
+        [file] = own.key_folder.glob("*.key")
+        kept = file.read_bytes()
+        file.unlink()
+        other = await app.secrets(f"{project}_2")
+        for asked in (secrets.rotate_data_key(), other.set("B", "x")):
+            with pytest.raises(Forbidden, match="is missing from its provider"):
+                await asked
+        # What this server has opened before stays readable, to bring it elsewhere.
+        assert await secrets.use(purpose="t") == {"A": VALUE}
+        file.write_bytes(kept)
+        file.chmod(0o600)
+        assert (await secrets.rotate_data_key()).moved == 1
+
+
 async def test_the_environment_gives_a_key_and_older_ones(
     settings: Settings, project: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +215,34 @@ async def test_a_program_prints_the_key(tmp_path: Path, capfd: pytest.CaptureFix
             await provider_named("command", tmp_path, words).offer()
         assert "canary" not in str(raised.value.as_dict())
     assert "canary" not in "".join(capfd.readouterr())
+
+
+async def test_keys_that_are_printed_one_after_the_other_are_all_read(tmp_path: Path) -> None:
+    new, old = Key.random(), Key.random()
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    script = tmp_path / "print keys"
+    # Its second half is written once the first has left the program, and lets go of the gate.
+    script.write_text(
+        "import os, sys\n"
+        f"os.write(1, {b64encode(new.material)!r}[:20])\n"
+        f"open({str(gate)!r}, 'wb').close()\n"
+        f"os.write(1, {b64encode(new.material)!r}[20:] + b'\\n' + {b64encode(old.material)!r})\n"
+    )
+    command = provider_named("command", tmp_path, f"'{sys.executable}' '{script}'")
+
+    async def offered() -> Key:
+        asked = asyncio.create_task(command.offer())
+        await asyncio.to_thread(gate.read_bytes)
+        return await asked
+
+    assert (await offered()).id == new.id
+    asked = asyncio.create_task(command.find(old.id))
+    await asyncio.to_thread(gate.read_bytes)
+    assert (await asked).id == old.id
+    endless = provider_named("command", tmp_path, "yes")
+    with pytest.raises(Unavailable, match="prints more than 65536 bytes"):
+        await endless.offer()
 
 
 async def test_a_program_that_does_not_end_is_ended(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncpg
 import pytest
 
 from undercroft.app import App, open_app
+from undercroft.app.doctor import examine
 from undercroft.errors import UndercroftError
-from undercroft.secrets.rotating import rewrap
 from undercroft.secrets.service import Secrets
+from undercroft.secrets.wrapping import rewrap
 from undercroft.settings import Settings
 
 VALUE = "canary-7f3a9c51-tail"
@@ -107,7 +110,7 @@ async def test_a_rotation_of_the_master_key_that_was_cut_off_goes_on(
     await other.set("B", "two")
     ring = app.started.ring
     halfway = await ring.replace()
-    assert await rewrap((await app.open(project)).database, ring) == 1
+    assert await rewrap((await app.open(project)).database, ring) == (1, 0)
     assert await secrets.use(purpose="t") == {"A": VALUE}
     assert await other.use(purpose="t") == {"B": "two"}
     done = await app.rotate_master_key()
@@ -115,3 +118,79 @@ async def test_a_rotation_of_the_master_key_that_was_cut_off_goes_on(
     again = await app.rotate_master_key()
     assert again.key != halfway.id
     assert again.moved == 2
+
+
+FLIP = (
+    "UPDATE vault.secret_versions SET ciphertext ="
+    " set_byte(ciphertext, 0, get_byte(ciphertext, 0) # 1) WHERE name = 'A' AND version = 1"
+)
+
+
+async def test_a_value_that_does_not_decrypt_does_not_keep_others_under_an_older_key(
+    secrets: Secrets, owner: asyncpg.Connection, monkeypatch
+) -> None:
+    monkeypatch.setattr("undercroft.secrets.rotating.BATCH", 2)
+    await secrets.set("A", "damaged")
+    await secrets.set_all({"A": "next", "B": "two", "C": "three"})
+    await owner.execute(FLIP)
+    for _ in range(2):
+        done = await secrets.rotate_data_key()
+        assert (done.moved, done.damaged) == (3, 1)
+    states = await owner.fetch(
+        "SELECT k.state, count(*) FROM vault.secret_versions AS v"
+        " JOIN vault.encryption_keys AS k ON k.id = v.key_id GROUP BY 1 ORDER BY 1"
+    )
+    assert [tuple(row) for row in states] == [("active", 3), ("retired", 1)]
+    assert await secrets.use(purpose="t") == {"A": "next", "B": "two", "C": "three"}
+    # Its key was kept: once it is as it was, it is moved as well.
+    await owner.execute(FLIP)
+    assert await secrets.show("A", version=1) == "damaged"
+    done = await secrets.rotate_data_key()
+    assert (done.moved, done.damaged) == (1, 0)
+    assert await secrets.show("A", version=1) == "damaged"
+    assert await owner.fetchval("SELECT count(*) FROM vault.encryption_keys") == 1
+
+
+async def test_a_data_key_that_does_not_decrypt_is_told_with_the_key_that_it_needs(
+    app: App, project: str, secrets: Secrets, owner: asyncpg.Connection, settings: Settings
+) -> None:
+    await secrets.set("A", VALUE)
+    await secrets.set("A", "next")
+    await owner.execute(FLIP)
+    await secrets.rotate_data_key()
+    await owner.execute(
+        "UPDATE vault.encryption_keys SET wrapped = decode(repeat('00', 60), 'hex')"
+        " WHERE state = 'retired'"
+    )
+    before = await app.started.ring.current_id()
+    done = await app.rotate_master_key()
+    assert (done.moved, done.damaged, done.left, done.older) == (1, 1, 0, [before])
+    again = await app.rotate_master_key()
+    assert (again.moved, again.damaged, again.older) == (1, 1, [before])
+    assert again.key != done.key
+    found = {one.what: one async for one in examine(settings)}
+    [told] = [one for what, one in found.items() if what.startswith("keys of secrets of")]
+    assert (told.verdict, before[:8] in told.says) == ("warning", True)
+    async with open_app(settings) as fresh:
+        room = await fresh.secrets(project)
+        assert await room.use(purpose="t") == {"A": "next"}
+
+
+async def test_a_data_key_that_is_made_while_the_master_key_is_replaced_follows(
+    app: App, project: str, owner: asyncpg.Connection, settings: Settings, waiting
+) -> None:
+    await (await app.projects()).create(f"{project}_2")
+    await (await app.secrets(f"{project}_2")).set("B", "two")
+    secrets = await app.secrets(project)
+    async with open_app(settings) as other:
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE vault.encryption_keys IN SHARE MODE; RESET ROLE")
+            setting = asyncio.create_task(secrets.set("A", VALUE))
+            # It is wrapped under the older key by now, and the rotation cannot see it.
+            await waiting("INSERT INTO vault.encryption_keys", 1)
+            done = await other.rotate_master_key()
+        await setting
+    assert (done.moved, done.older) == (1, [])
+    named = await owner.fetch("SELECT wrapped_by FROM vault.encryption_keys")
+    assert [row["wrapped_by"] for row in named] == [done.key]
+    assert await secrets.use(purpose="t") == {"A": VALUE}

@@ -118,3 +118,18 @@ async def test_projects_have_secrets_of_their_own(call, app: App, project: str) 
     await call("store_secret", project=project, name="A", value=VALUE)
     assert (await call("list_secrets", project=other))["items"] == []
     assert (await call("get_secret", project=other, name="A"))["code"] == "not_found"
+
+
+async def test_a_call_is_repeated_across_a_rotation_of_data_keys(
+    app: App, call, project: str, secrets: Secrets
+) -> None:
+    given = {"project": project, "name": "A", "value": VALUE, "idempotency_key": "k"}
+    first = await call("store_secret", **given)
+    for _ in range(2):
+        await secrets.rotate_data_key()
+    assert await call("store_secret", **given) == first
+    other = await call("store_secret", **given | {"value": "another"})
+    assert other["code"] == "conflict"
+    await app.rotate_master_key()
+    assert await call("store_secret", **given) == first
+    assert await secrets.use(purpose="t") == {"A": VALUE}

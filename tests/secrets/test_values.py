@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -74,7 +76,7 @@ async def test_lengths_are_told_in_steps_of_64_bytes(
 
 
 async def test_two_that_set_at_once_both_count(
-    app: App, project: str, sql: asyncpg.Connection, owner: asyncpg.Connection
+    app: App, project: str, sql: asyncpg.Connection, owner: asyncpg.Connection, waiting
 ) -> None:
     first, second = await app.secrets(project, "ada"), await app.secrets(project, "bob")
     await first.set("SHARED", "zero")
@@ -85,16 +87,7 @@ async def test_two_that_set_at_once_both_count(
             asyncio.create_task(first.set("SHARED", "one")),
             asyncio.create_task(second.set("SHARED", "two")),
         ]
-        # The picture of the sessions is else the same for the whole transaction.
-        while (
-            await sql.fetchval(
-                "SELECT count(*), pg_stat_clear_snapshot() FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-                " AND query LIKE '%store_secret%'"
-            )
-            < 2
-        ):
-            await asyncio.sleep(0.01)
+        await waiting("store_secret", 2)
     done = await asyncio.gather(*racing)
     assert sorted(one.version for one in done) == [2, 3]
     assert {await first.show("SHARED", version=v) for v in (1, 2, 3)} == {"zero", "one", "two"}
@@ -108,6 +101,49 @@ async def test_the_first_secrets_of_a_project_agree_on_one_key(
     await asyncio.gather(*(room.set(f"S{n}", f"value {n}") for n, room in enumerate(rooms)))
     assert await sql.fetchval("SELECT count(*) FROM vault.encryption_keys") == 1
     assert await rooms[0].use(purpose="t") == {f"S{n}": f"value {n}" for n in range(5)}
+
+
+@contextlib.asynccontextmanager
+async def _log_held(owner: asyncpg.Connection) -> AsyncIterator[None]:
+    """Nobody else comes past the end of the log meanwhile."""
+    async with owner.transaction():
+        await owner.execute("SELECT FROM vault.secret_access_log_head FOR UPDATE; RESET ROLE")
+        yield
+
+
+async def test_many_that_are_set_and_one_that_is_deleted_do_not_wait_in_a_circle(
+    secrets: Secrets, owner: asyncpg.Connection, waiting
+) -> None:
+    values = {"A": "1", "B": "2", "C": "3"}
+    await secrets.set_all(values)
+    async with _log_held(owner):
+        setting = asyncio.create_task(secrets.set_all(values))
+        await waiting("store_secret", 1)
+        deleting = asyncio.create_task(secrets.delete("C"))
+        await waiting("", 2)
+    await asyncio.gather(setting, deleting)
+    gone = await secrets.facts("C")
+    assert (gone.version, gone.deleted_at is None) == (2, False)
+
+
+async def test_a_rotation_undoes_nothing_that_came_before_it(
+    secrets: Secrets, owner: asyncpg.Connection, waiting
+) -> None:
+    await secrets.generate("PUT_AWAY")
+    await secrets.generate("GIVEN")
+    async with _log_held(owner):
+        # Each stands before the other's rotation, which has read the secret by then.
+        deleting = asyncio.create_task(secrets.delete("PUT_AWAY"))
+        await waiting("", 1)
+        setting = asyncio.create_task(secrets.set("GIVEN", VALUE))
+        await waiting("", 2)
+        rotations = [asyncio.create_task(secrets.rotate(name)) for name in ("PUT_AWAY", "GIVEN")]
+        await waiting("store_secret", 3)
+    await asyncio.gather(deleting, setting)
+    put_away, given = await asyncio.gather(*rotations, return_exceptions=True)
+    assert (type(put_away), type(given)) == (NotFound, Conflict)
+    assert (await secrets.facts("PUT_AWAY")).deleted_at is not None
+    assert await secrets.use(purpose="t") == {"GIVEN": VALUE}
 
 
 async def test_a_version_that_was_not_expected_is_a_conflict(secrets: Secrets) -> None:
@@ -187,11 +223,22 @@ async def test_names_that_are_none_or_dangerous_are_refused(secrets: Secrets) ->
             "PERL5LIB",
         ),
         *("BASH_ENV", "IFS", "ENV", "PS4", "PROMPT_COMMAND", "SHELLOPTS", "BASH_FUNC_x"),
-        *("GIT_SSH_COMMAND", "UNDERCROFT_KEY"),
+        *("GIT_SSH_COMMAND", "UNDERCROFT_KEY", "GOFLAGS", "RUSTC_WRAPPER", "MAKEFLAGS", "CC"),
+        *("CXX", "LD", "CFLAGS", "LDFLAGS", "PSQLRC", "DOCKER_HOST", "MAVEN_OPTS"),
     ):
         with pytest.raises(InvalidInput):
             await secrets.set(name, VALUE)
-    for name in ("A", "_", "a1", "A" * 128, "MY_PATH", "PATHS", "GITHUB_TOKEN"):
+    for name in (
+        "A",
+        "_",
+        "a1",
+        "A" * 128,
+        "MY_PATH",
+        "PATHS",
+        "GITHUB_TOKEN",
+        "CCC",
+        "UV_PUBLISH_TOKEN",
+    ):
         assert (await secrets.set(name, VALUE)).name == name
 
 
@@ -228,13 +275,25 @@ async def test_a_mask_shows_the_end_of_long_values_alone(secrets: Secrets) -> No
     assert [a.action for a in (await secrets.access_log("LONG")).items] == ["mask", "set"]
 
 
-async def test_fingerprints_are_equal_for_equal_values_and_keyed(
+async def test_a_fingerprint_tells_nothing_under_another_name(secrets: Secrets) -> None:
+    kept = await secrets.set("DEPLOY_PASSWORD", VALUE)
+    guess = await secrets.set("PROBE", VALUE)
+    assert guess.fingerprint != kept.fingerprint
+    # Parts that run together would be the same text.
+    assert (await secrets.set("PROB", "E" + VALUE)).fingerprint != guess.fingerprint
+    # Under the very name a guess can be compared; it is a version then, and the log tells of it.
+    again = await secrets.set("DEPLOY_PASSWORD", VALUE)
+    assert (again.fingerprint, again.version) == (kept.fingerprint, 2)
+    assert [a.action for a in (await secrets.access_log("DEPLOY_PASSWORD")).items] == ["set", "set"]
+
+
+async def test_fingerprints_are_equal_for_equal_values_of_a_secret_and_keyed(
     app: App, secrets: Secrets, project: str
 ) -> None:
     from hashlib import sha256
 
-    one, two = await secrets.set("A", VALUE), await secrets.set("B", VALUE)
-    other = await secrets.set("C", "other")
+    one, two = await secrets.set("A", VALUE), await secrets.set("A", VALUE)
+    other = await secrets.set("A", "other")
     assert one.fingerprint == two.fingerprint != other.fingerprint
     assert one.fingerprint not in sha256(VALUE.encode()).hexdigest()
     await (await app.projects()).create(f"{project}_2")

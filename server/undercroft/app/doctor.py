@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from undercroft.app.doctor_models import examine_models, of_choice
-from undercroft.app.doctor_secrets import examine_keys, examine_log
+from undercroft.app.doctor_secrets import examine_keys, examine_log, examine_wrapping
 from undercroft.app.finding import Finding
 from undercroft.app.ground import source_of
 from undercroft.db.connector import Connector
@@ -206,6 +206,8 @@ async def _of_project(
         yield Finding(what=f"project {name}", verdict="wrong", says=error.message, mend=error.hint)
         return
     yield Finding(what=f"project {name}", verdict="ok", says=f"{database} is at this version")
+    async for finding in examine_wrapping(opened, ring, name):
+        yield finding
     async for finding in examine_log(opened, ring, name):
         yield finding
 

@@ -9,6 +9,7 @@ from undercroft.app.finding import Finding
 from undercroft.errors import UndercroftError
 from undercroft.secrets.ring import KeyRing
 from undercroft.secrets.service import Secrets
+from undercroft.secrets.wrapping import wrappers
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -37,6 +38,24 @@ async def examine_keys(ring: KeyRing) -> AsyncIterator[Finding]:
             )
         else:
             yield Finding(what=what, verdict="ok", says=f"{state}, by {fact['provider']}")
+
+
+async def examine_wrapping(
+    database: Database, ring: KeyRing, project: str
+) -> AsyncIterator[Finding]:
+    """Which older keys a project's data keys still name; nothing where it is none."""
+    try:
+        older = set(await wrappers(database)) - {await ring.current_id()}
+    except UndercroftError:
+        # The log of the same project tells why.
+        return
+    if older:
+        yield Finding(
+            what=f"keys of secrets of {project}",
+            verdict="warning",
+            says=f"wrapped by {', '.join(sorted(key[:8] for key in older))}, not by the one in use",
+            mend="`undercroft secret rotate-key --master` wraps them anew; keep those until then.",
+        )
 
 
 async def examine_log(database: Database, ring: KeyRing, project: str) -> AsyncIterator[Finding]:

@@ -11,7 +11,7 @@ import structlog
 from undercroft.errors import UndercroftError
 from undercroft.projects.service import Projects
 from undercroft.secrets.models import Rotated
-from undercroft.secrets.rotating import rewrap, wrappers
+from undercroft.secrets.wrapping import rewrap, wrappers
 
 if TYPE_CHECKING:
     from undercroft.app.ground import Ground
@@ -27,27 +27,38 @@ async def rotate_master_key(ground: Ground) -> Rotated:
     The older key stays with its provider: a project that could not be reached, and every backup
     made before, still needs it.
     """
-    named, left = await _named(ground)
-    current = await ground.ring.current(sorted(named))
-    moved, unmoved = await _wrap(ground) if named - {current.id} else (0, set())
+    named, _ = await _named(ground)
+    current = await ground.ring.current(sorted(named), anew=True)
+    moved, damaged, left = await _wrap(ground) if named - {current.id} else (0, 0, set())
     # Nothing to finish, or what is left cannot be: then a rotation of its own begins.
     if not moved:
         current = await ground.ring.replace()
-        moved, unmoved = await _wrap(ground)
-    return Rotated(key=current.id, moved=moved, left=len(left | unmoved))
+        moved, damaged, left = await _wrap(ground)
+    # Another server may have made a data key meanwhile.
+    named, mute = await _named(ground)
+    return Rotated(
+        key=current.id,
+        moved=moved,
+        left=len(left | mute),
+        damaged=damaged,
+        older=sorted(named - {current.id}),
+    )
 
 
-async def _wrap(ground: Ground) -> tuple[int, set[str]]:
-    """How many data keys were wrapped anew, and the projects whose were not."""
-    moved, left = 0, set()
+async def _wrap(ground: Ground) -> tuple[int, int, set[str]]:
+    """How many data keys were wrapped anew, how many are damaged, and the projects left out."""
+    moved, damaged = 0, 0
+    left: set[str] = set()
     for project in await _every(ground):
         try:
             async with _open(ground, project) as database:
-                moved += await rewrap(database, ground.ring)
+                done = await rewrap(database, ground.ring)
         except UndercroftError as error:
             left.add(project.name)
             log.warning("key_not_rotated", project=project.name, error=error.code)
-    return moved, left
+        else:
+            moved, damaged = moved + done.moved, damaged + done.damaged
+    return moved, damaged, left
 
 
 async def _named(ground: Ground) -> tuple[set[str], set[str]]:

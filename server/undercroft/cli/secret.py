@@ -168,7 +168,7 @@ async def run_allow(args: argparse.Namespace, settings: Settings) -> int:
             secret,
         )
         leave = await room.secrets.allow_reveal(secret, seconds, once=args.once)
-    print(f"Until {leave.expires_at.astimezone():%H:%M:%S}{' , once' * leave.once}.")
+    print(f"Until {leave.expires_at.astimezone():%H:%M:%S}{', once' * leave.once}.")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import sys
 from pathlib import Path
@@ -19,14 +18,13 @@ def given_value(name: str) -> str:
     """The value of a secret, without its one last line break.
 
     Raises:
-        InvalidInput: It is no text, or there is none.
+        InvalidInput: It is no text, there is none, or a terminal has not given all of it.
 
     """
     if sys.stdin.isatty():
-        try:
-            return getpass.getpass(f"Value of {name} (not shown): ")
-        except EOFError:
-            raise InvalidInput("No value was given.") from None
+        from undercroft.cli.secret_prompt import typed_line  # noqa: PLC0415 - only at a terminal
+
+        return _decoded(typed_line(f"Value of {name} (not shown): ", name))
     text = _decoded(sys.stdin.buffer.read(MOST + 1))
     return text.removesuffix("\n").removesuffix("\r")
 

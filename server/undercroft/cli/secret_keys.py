@@ -31,14 +31,14 @@ def add_verbs(verbs: Any) -> None:
 
 
 async def run_rotate_key(args: argparse.Namespace, settings: Settings) -> int:
-    """Rotate; exit status 1 where a project could not be reached."""
+    """Rotate; exit status 1 where something is still as it was."""
     async with opened(settings) as room:
         if args.master:
             rotated = await room.app.rotate_master_key()
         else:
             rotated = await room.secrets.rotate_data_key()
     say(args, rotated, _sentence(rotated, master=args.master))
-    return 1 if rotated.left else 0
+    return 1 if rotated.left or rotated.damaged or rotated.older else 0
 
 
 def _sentence(rotated: Rotated, *, master: bool) -> str:
@@ -46,6 +46,11 @@ def _sentence(rotated: Rotated, *, master: bool) -> str:
     told = f"{rotated.moved} {what} anew; the key is {rotated.key[:8]} now."
     if rotated.left:
         told += f"\n{rotated.left} projects could not be reached: run it again."
+    if rotated.damaged:
+        told += f"\n{rotated.damaged} do not decrypt, nor did before: restore them from a backup."
+    if rotated.older:
+        older = ", ".join(key[:8] for key in rotated.older)
+        told += f"\nProjects still need older keys ({older}): do not remove them."
     if master:
         told += "\nKeep the older key as long as you keep backups that were made before."
     return told

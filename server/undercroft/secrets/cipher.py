@@ -27,6 +27,10 @@ MAX_ENCRYPTIONS = 2**31
 were never stored are not counted."""
 
 
+class Damaged(Forbidden):
+    """What was encrypted is not as it was, or not where it was; another key would not help."""
+
+
 class Place(NamedTuple):
     """Where a ciphertext belongs."""
 
@@ -53,7 +57,7 @@ class Sealed(NamedTuple):
 class Key:
     """256 bits that encrypt and decrypt; what is derived from them is made once."""
 
-    __slots__ = ("_fingerprints", "_material", "_sealer")
+    __slots__ = ("_derived", "_material", "_sealer")
 
     def __init__(self, material: bytes) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - 40 ms
@@ -62,7 +66,7 @@ class Key:
             raise ValueError("a key has 32 bytes")
         self._material = material
         self._sealer = AESGCM(material)
-        self._fingerprints = b""
+        self._derived: dict[bytes, bytes] = {}
 
     @classmethod
     def random(cls) -> Key:
@@ -83,13 +87,13 @@ class Key:
         """Encrypt a value for its place."""
         nonce = os.urandom(NONCE_BYTES)
         ciphertext = self._sealer.encrypt(nonce, _padded(value.encode()), place.bound)
-        return Sealed(nonce, ciphertext, self.blind(value)[:16])
+        return Sealed(nonce, ciphertext, self._fingerprint(place.name, value))
 
     def open(self, nonce: bytes, ciphertext: bytes, place: Place) -> str:
         """The value of a ciphertext.
 
         Raises:
-            Forbidden: It was changed, belongs elsewhere, or is another key's.
+            Damaged: It was changed, belongs elsewhere, or is another key's.
 
         """
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - 40 ms
@@ -97,7 +101,7 @@ class Key:
         try:
             return _unpadded(self._sealer.decrypt(nonce, ciphertext, place.bound)).decode()
         except (InvalidTag, ValueError):
-            raise Forbidden(
+            raise Damaged(
                 f"The secret {place.name} does not decrypt: its row was changed or moved.",
                 hint="Restore it from a backup, or store it again.",
             ) from None
@@ -112,7 +116,7 @@ class Key:
         """The data key that this one has wrapped.
 
         Raises:
-            Forbidden: It was changed, or belongs elsewhere.
+            Damaged: It was changed, or belongs elsewhere.
 
         """
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - 40 ms
@@ -121,7 +125,7 @@ class Key:
         try:
             return Key(self._sealer.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], bound))
         except (InvalidTag, ValueError):
-            raise Forbidden(
+            raise Damaged(
                 "The project's data key does not decrypt: its row was changed or moved.",
                 hint="Restore vault.encryption_keys from a backup.",
             ) from None
@@ -129,12 +133,25 @@ class Key:
     def blind(self, text: str) -> str:
         """A keyed digest (HMAC-SHA256, 64 hexadecimal digits): equal for equal texts.
 
-        Without the key nobody can try texts against it. The HMAC's key is derived by HKDF.
+        Without the key nobody can try texts against it.
         """
-        self._fingerprints = self._fingerprints or self._derived(b"undercroft fingerprint")
-        return hmac.new(self._fingerprints, text.encode(), hashlib.sha256).hexdigest()
+        return self._hmac(b"undercroft blinding", text.encode())
 
-    def _derived(self, purpose: bytes) -> bytes:
+    def _fingerprint(self, name: str, value: str) -> str:
+        """16 hexadecimal digits of a value under its name.
+
+        Whoever may store a value sees its fingerprint: were it the same under every name, they
+        could try guesses of a secret under a name of their own.
+        """
+        return self._hmac(b"undercroft fingerprint", _encoded(name, value))[:16]
+
+    def _hmac(self, purpose: bytes, message: bytes) -> str:
+        """HMAC-SHA256 with a key that HKDF derives for the purpose."""
+        if purpose not in self._derived:
+            self._derived[purpose] = self._derive(purpose)
+        return hmac.new(self._derived[purpose], message, hashlib.sha256).hexdigest()
+
+    def _derive(self, purpose: bytes) -> bytes:
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - 40 ms
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415 - 40 ms
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID, uuid4
 
-from undercroft.db.queries import load_queries
+from undercroft.errors import Unavailable
 from undercroft.secrets.cipher import MAX_ENCRYPTIONS, Key, Place, Sealed
+from undercroft.secrets.wrapping import SQL, rewrap, wrappers
+
+__all__ = ["SQL", "Active", "DataKeys", "Opened"]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +17,8 @@ if TYPE_CHECKING:
     from undercroft.db.database import Database
     from undercroft.secrets.ring import KeyRing
 
-SQL = load_queries(__package__)
+State = Literal["active", "blinding"]
+"""Of which a project has one data key each."""
 
 
 class Opened(dict[UUID, Key]):
@@ -65,32 +69,51 @@ class DataKeys:
     async def active(self, row: Mapping[str, Any] | None = None) -> Active:
         """The key that encrypts; made on first use. `row`: what is known of it already."""
         if row is None:
-            row = await self._db.fetch_row(SQL.get_active_key)
+            row = await self._db.fetch_row(SQL.get_data_key, "active")
         if row is None or row["key_id"] is None:
-            return await self._first()
+            return await self.active(await self._first("active"))
         if row.get("encryptions", 0) >= MAX_ENCRYPTIONS:
             return await self.replace(row["key_id"])
         return Active(row["key_id"], await self._key(row))
 
-    async def _first(self) -> Active:
-        await self._add(await self._wrapped(), self._db)
+    async def blinding(self) -> Key:
+        """The key of digests that stand for values; no rotation of data keys changes it."""
+        row = await self._db.fetch_row(SQL.get_data_key, "blinding")
+        return await self._key(row or await self._first("blinding"))
+
+    async def _first(self, state: State) -> Mapping[str, Any]:
+        # Committed before it is used: a rotation of the key-encryption key is to see it.
+        database = self._db.outside() if self._db.in_transaction else self._db
+        made = await self._wrapped()
+        await self._add(made, database, state)
+        await self._settle(made, database)
         # Another server may have been faster.
-        row = await self._db.fetch_row(SQL.get_active_key)
-        return await self.active(row)
+        row: Mapping[str, Any] | None = await self._db.fetch_row(SQL.get_data_key, state)
+        if row is None:
+            raise Unavailable("Others change the keys of the project.", hint="Call again.")
+        return row
 
     async def replace(self, old: UUID) -> Active:
         """Another key that encrypts from now on; the old one only decrypts."""
         made = await self._wrapped()
         async with self._db.transaction() as transaction:
             if await transaction.fetch_value(SQL.retire_key, old) is not None:
-                await self._add(made, transaction)
+                await self._add(made, transaction, "active")
+        await self._settle(made, self._db)
         return await self.active()
 
     async def _wrapped(self) -> tuple[UUID, bytes, str]:
-        named = [row["wrapped_by"] for row in await self._db.fetch(SQL.list_wrappers)]
-        kek = await self._ring.current(named)
+        kek = await self._ring.current(await wrappers(self._db), anew=True)
         key_id = uuid4()
         return key_id, kek.wrap(Key.random(), self._project, key_id), kek.id
 
-    async def _add(self, made: tuple[UUID, bytes, str], database: Database) -> None:
-        await database.fetch_value(SQL.insert_key, *made, database.actor)
+    async def _add(self, made: tuple[UUID, bytes, str], database: Database, state: State) -> None:
+        await database.fetch_value(SQL.insert_key, *made, state, database.actor)
+
+    async def _settle(self, made: tuple[UUID, bytes, str], database: Database) -> None:
+        """Wrap anew what was made while the key-encryption key was replaced.
+
+        Its rotation has looked through the project before the data key was there, or sees it.
+        """
+        if await self._ring.current_id() != made[2]:
+            await rewrap(database, self._ring)

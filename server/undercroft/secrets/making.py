@@ -102,7 +102,7 @@ class Making(Vault):
         Raises:
             NotFound: There is no such secret.
             InvalidInput: A person gave its value, and gives none now; or it is not allowed.
-            Conflict: The secret has another version.
+            Conflict: The secret has another version than it had, or than was expected.
 
         """
         check_name(name)
@@ -119,7 +119,9 @@ class Making(Vault):
             _check_shape(value, template)
         days = template.expires_days if template and recipe else None
         wanted = _Next(name, None, None, recipe, await self._in_days(days))
-        return await self._store("rotate", value, wanted, expected_version)
+        # What was set or put away since then is not undone.
+        expected = row["version"] if expected_version is None else expected_version
+        return await self._store("rotate", value, wanted, expected)
 
     async def _store(self, action: str, value: str, wanted: _Next, expected: int | None) -> Secret:
         name = wanted.name
@@ -128,6 +130,8 @@ class Making(Vault):
             seen = row["version"] if row else 0
             if expected is not None and expected != seen:
                 raise moved_on(name, seen)
+            if action == "rotate" and row and row["deleted_at"] is not None:
+                raise await self._unknown(name)
             active = await self._keys.active(row)
             sealed = self._keys.seal(value, name, seen + 1, active)
             stored = await self._db.fetch_value(

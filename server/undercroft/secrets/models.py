@@ -22,7 +22,7 @@ class Secret:
     description: str
     version: int
     fingerprint: str
-    """Equal for equal values of a project, until its data key is rotated."""
+    """Equal for equal values of this secret, until the project's data key is rotated."""
     generated: bool
     """Whether the server made the value."""
     expires_at: datetime | None = None
@@ -126,7 +126,11 @@ class Rotated:
     moved: int
     """Values, or data keys, that were encrypted anew."""
     left: int = 0
-    """Those that could not be, and are still readable under the older key."""
+    """Projects that could not be reached; what they have is still readable under the older key."""
+    damaged: int = 0
+    """Values, or data keys, that do not decrypt, nor did before: they are left as they were."""
+    older: list[str] = field(default_factory=list)
+    """Older key-encryption keys that data keys still name: without them these are lost."""
 
 
 def mask(value: str) -> str:

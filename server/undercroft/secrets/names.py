@@ -21,10 +21,17 @@ _TAKEN = re.compile(
     r"|_JAVA_OPTIONS|CLASSPATH|DOTNET_STARTUP_HOOKS|PHPRC|PHP_INI_SCAN_DIR|LUA_INIT.*|LUA_C?PATH.*"
     r"|GIT_SSH.*|GIT_.*COMMAND|GIT_ASKPASS|GIT_EDITOR|GIT_PAGER|GIT_EXEC_PATH|GIT_CONFIG.*"
     r"|GIT_TEMPLATE_DIR|GIT_EXTERNAL_DIFF|SSH_ASKPASS.*|SUDO_.*|XDG_.*|OPENSSL_CONF|OPENSSL_MODULES"
+    r"|MAKEFLAGS|MFLAGS|GNUMAKEFLAGS|MAKEFILES|CC|CXX|CPP|LD|AR|(C|CPP|CXX|LD|RUST|RUSTDOC|GO)FLAGS"
+    r"|CMAKE_.*|PKG_CONFIG.*|GOENV|GOROOT|GOTOOLCHAIN|GOINSECURE|GOSUMDB|GONOSUMDB"
+    r"|RUSTC|RUSTC_.*|RUSTDOC|RUSTUP_.*|CARGO_(HOME|BUILD_.*|TARGET_.*)|JAVA_HOME|JAVA_OPTS"
+    r"|(MAVEN|GRADLE)_OPTS|MAVEN_ARGS|(PIP|UV)_CONFIG_FILE|PSQLRC|PSQL_(EDITOR|PAGER)|PGSYSCONFDIR"
+    r"|PGSERVICEFILE|DOCKER_(HOST|CONFIG|CONTEXT|CERT_PATH)"
     r"|SSL_CERT_.*|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|(HTTPS?|ALL|NO)_PROXY|UNDERCROFT_.*",
     re.ASCII | re.IGNORECASE,
 )
-"""Variables that decide what a program loads, runs or trusts, or that are the user's own."""
+"""Variables that decide what shells, loaders, runtimes and build tools load, run or trust, or that
+are the user's own. Other programs have others: no such list is whole.
+"""
 
 
 def check_name(name: str) -> None:

@@ -61,6 +61,10 @@ JOIN vault.secret_versions AS v
 JOIN vault.encryption_keys AS k ON k.id = v.key_id
 WHERE s.name = $1 AND s.deleted_at IS NULL;
 
+-- hold_log writes --
+-- Have the end of the log for this transaction, before rows of secrets and permissions.
+SELECT vault.hold_log();
+
 -- log_access writes --
 -- A row of the log per secret; committed with the transaction that it is in.
 SELECT vault.log_access($1, $2, $3::text[], $4::int[], $5);
@@ -134,15 +138,16 @@ FROM vault.secret_templates ORDER BY kind;
 -- That many days from now, by the database's clock.
 SELECT clock_timestamp() + make_interval(days => $1);
 
--- get_active_key --
--- The data key that encrypts now.
-SELECT id AS key_id, wrapped, wrapped_by FROM vault.encryption_keys WHERE state = 'active';
+-- get_data_key --
+-- The data key that encrypts now, or the one that blinds.
+SELECT id AS key_id, wrapped, wrapped_by FROM vault.encryption_keys
+WHERE state = $1 AND state <> 'retired';
 
 -- insert_key --
--- A first data key, unless there is an active one.
-INSERT INTO vault.encryption_keys (id, wrapped, wrapped_by, created_by)
-VALUES ($1, $2, $3, $4)
-ON CONFLICT ((true)) WHERE state = 'active' DO NOTHING
+-- A first data key of its state, unless there is one.
+INSERT INTO vault.encryption_keys (id, wrapped, wrapped_by, state, created_by)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (state) WHERE state <> 'retired' DO NOTHING
 RETURNING id;
 
 -- retire_key --
@@ -163,11 +168,6 @@ JOIN vault.encryption_keys AS k ON k.id = v.key_id AND k.state = 'retired'
 WHERE (v.name, v.version) > ($1, $2)
 ORDER BY v.name, v.version
 LIMIT $3;
-
--- has_stale --
--- Whether a value is under an older key than the active one.
-SELECT EXISTS (SELECT FROM vault.secret_versions AS v
-               JOIN vault.encryption_keys AS k ON k.id = v.key_id AND k.state = 'retired');
 
 -- move_values --
 -- Put values under another key, each if it is still under the one that it was read with.

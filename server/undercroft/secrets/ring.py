@@ -34,20 +34,28 @@ class KeyRing:
             Forbidden: Its provider does not have it.
 
         """
-        if key_id not in self._known:
-            name = await self._registry.fetch_value(SQL.get_key, key_id)
-            # A registry that was made anew does not know it; a provider may.
-            provider = self._provider(name or await self.chosen())
-            key = await provider.find(key_id)
-            if key is None:
-                raise missing(key_id, provider.name)
-            self._known[key_id] = key
-        return self._known[key_id]
+        return self._known.get(key_id) or await self._ask(key_id)
 
-    async def current(self, named: Sequence[str] = ()) -> Key:
+    async def _ask(self, key_id: str) -> Key:
+        name = await self._registry.fetch_value(SQL.get_key, key_id)
+        # A registry that was made anew does not know it; a provider may.
+        provider = self._provider(name or await self.chosen())
+        key = await provider.find(key_id)
+        if key is None:
+            raise missing(key_id, provider.name)
+        self._known[key_id] = key
+        return key
+
+    async def current_id(self) -> str | None:
+        """The id of the key that wraps; None where there is none yet."""
+        active = await self._registry.fetch_row(SQL.get_active)
+        return None if active is None else active["id"]
+
+    async def current(self, named: Sequence[str] = (), *, anew: bool = False) -> Key:
         """The key that wraps. Made on the very first use, and never in place of one that is gone.
 
-        `named`: keys that the asking project's data keys name.
+        `named`: keys that the asking project's data keys name. `anew`: ask its provider, though it
+        is known: what is wrapped under a key that is gone is lost with this process.
 
         Raises:
             Forbidden: There is one, and its provider does not have it.
@@ -55,7 +63,7 @@ class KeyRing:
         """
         active = await self._registry.fetch_row(SQL.get_active)
         if active is not None:
-            return await self.find(active["id"])
+            return await (self._ask if anew else self.find)(active["id"])
         if named:
             # The registry was lost: what wraps here goes on.
             key = await self.find(named[0])
@@ -68,10 +76,10 @@ class KeyRing:
         offered = await provider.offer()
         taken = await self._registry.fetch_value(SQL.insert_key, offered.id, provider.name)
         if taken is None:
-            winner = await self.current()
-            if winner.id != offered.id:
+            # Before the winner's key is asked for, which may lie on another machine.
+            if await self.current_id() != offered.id:
                 await provider.withdraw(offered)
-            return winner
+            return await self.current()
         self._known[offered.id] = offered
         return offered
 
@@ -113,7 +121,8 @@ class KeyRing:
 
     def _provider(self, name: Name) -> Provider:
         folder = self._settings.key_folder.absolute()
-        if name == "file" and folder.is_relative_to(self._settings.home.absolute()):
+        # As the system will find it: `..` and links may lead inside.
+        if name == "file" and folder.resolve().is_relative_to(self._settings.home.resolve()):
             raise InvalidInput(
                 "The key that protects secrets would lie beside them.",
                 hint="Let UNDERCROFT_KEY_FOLDER name a folder outside of UNDERCROFT_HOME.",

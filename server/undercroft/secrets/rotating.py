@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
+
+from undercroft.secrets.cipher import Damaged
 from undercroft.secrets.data_keys import SQL, DataKeys
 from undercroft.secrets.models import Rotated
 
@@ -18,38 +21,74 @@ if TYPE_CHECKING:
 
     from undercroft.db.database import Database
     from undercroft.secrets.data_keys import Active
-    from undercroft.secrets.ring import KeyRing
 
 BATCH = 100
 """Values that are moved in one statement."""
 
+log = structlog.get_logger("undercroft.secrets")
+
 
 async def rotate_data_key(database: Database, keys: DataKeys) -> Rotated:
     """Put every value of a project under a new data key; finish what was cut off instead."""
-    active = await keys.active()
-    if not await database.fetch_value(SQL.has_stale):
-        active = await keys.replace(active.id)
-    moved = 0
-    while await database.fetch_value(SQL.has_stale):
-        moved += await _pass(database, keys)
-        active = await keys.active()
+    moved, damaged = await _finish(database, keys)
+    if not moved:
+        await keys.replace((await keys.active()).id)
+        moved, damaged = await _finish(database, keys)
+    # A key of values that do not decrypt stays: a backup may bring them back.
     await database.execute(SQL.drop_retired_keys)
-    return Rotated(key=str(active.id), moved=moved)
+    return Rotated(key=str((await keys.active()).id), moved=moved, damaged=damaged)
 
 
-async def _pass(database: Database, keys: DataKeys) -> int:
-    """Once through the values that are under an older key."""
-    moved, after = 0, ("", 0)
+async def _finish(database: Database, keys: DataKeys) -> tuple[int, int]:
+    """Move what is under an older key: how many values were, and how many do not decrypt."""
+    moved = 0
+    while True:
+        done, missed, damaged = await _pass(database, keys)
+        moved += done
+        if not missed:
+            return moved, damaged
+
+
+async def _pass(database: Database, keys: DataKeys) -> tuple[int, int, int]:
+    """Once through the values that are under an older key.
+
+    How many were moved, how many were not since another server has changed something meanwhile,
+    and how many do not decrypt.
+    """
+    moved, missed, damaged, after = 0, 0, 0, ("", 0)
     while rows := await database.fetch(SQL.list_stale, *after, BATCH):
-        moved += await _move(database, keys, rows, await keys.active())
+        values = await _opened(keys, rows)
+        damaged += len(rows) - len(values)
+        if values:
+            done = await _move(database, keys, values, await keys.active())
+            moved, missed = moved + done, missed + len(values) - done
         after = (rows[-1]["name"], rows[-1]["version"])
-    return moved
+    return moved, missed, damaged
+
+
+async def _opened(
+    keys: DataKeys, rows: Sequence[Mapping[str, Any]]
+) -> list[tuple[Mapping[str, Any], str]]:
+    """The rows that decrypt, each with its value."""
+    values = []
+    for row in rows:
+        try:
+            values.append((row, await keys.open(row)))
+        except Damaged as error:
+            log.warning(
+                "value_not_rotated", secret=row["name"], version=row["version"], error=error.message
+            )
+    return values
 
 
 async def _move(
-    database: Database, keys: DataKeys, rows: Sequence[Mapping[str, Any]], active: Active
+    database: Database,
+    keys: DataKeys,
+    values: Sequence[tuple[Mapping[str, Any], str]],
+    active: Active,
 ) -> int:
-    sealed = [keys.seal(await keys.open(row), row["name"], row["version"], active) for row in rows]
+    rows = [row for row, _ in values]
+    sealed = [keys.seal(value, row["name"], row["version"], active) for row, value in values]
     async with database.transaction() as transaction:
         if await transaction.fetch_value(SQL.count_encryptions, active.id, len(rows)) is None:
             return 0
@@ -64,23 +103,3 @@ async def _move(
             [one.fingerprint for one in sealed],
         )
     return len(done)
-
-
-async def wrappers(database: Database) -> list[str]:
-    """Ids of the key-encryption keys that a project's data keys name."""
-    return [row["wrapped_by"] for row in await database.fetch(SQL.list_wrappers)]
-
-
-async def rewrap(database: Database, ring: KeyRing) -> int:
-    """Put a project's data keys under the key-encryption key that wraps now; how many."""
-    current = await ring.current()
-    moved = 0
-    for row in await database.fetch(SQL.list_wrapped, current.id):
-        old = await ring.find(row["wrapped_by"])
-        key = old.unwrap(row["wrapped"], database.name, row["key_id"])
-        wrapped = current.wrap(key, database.name, row["key_id"])
-        done = await database.fetch_value(
-            SQL.rewrap_key, row["key_id"], old.id, wrapped, current.id
-        )
-        moved += done is not None
-    return moved

@@ -54,6 +54,7 @@ class Secrets(Asked, Giving):
         """
         check_name(name)
         async with self._db.transaction() as transaction:
+            await transaction.execute(SQL.hold_log)
             version = await transaction.fetch_value(
                 SQL.delete_secret, name, expected_version, self._db.actor
             )
@@ -74,6 +75,7 @@ class Secrets(Asked, Giving):
         """
         check_name(name)
         async with self._db.transaction() as transaction:
+            await transaction.execute(SQL.hold_log)
             version = await transaction.fetch_value(SQL.restore_secret, name, self._db.actor)
             if version is not None:
                 await log_access(transaction, "restore", [{"name": name, "version": version}])
@@ -128,4 +130,4 @@ class Secrets(Asked, Giving):
 
     async def blind(self, value: str) -> str:
         """A keyed digest of a value, which may stand where the value itself must not."""
-        return (await self._keys.active()).key.blind(value)
+        return (await self._keys.blinding()).blind(value)

@@ -39,7 +39,7 @@ class Command:
 
         Raises:
             InvalidInput: It prints none, or no command is set.
-            Unavailable: It failed, or did not end in time.
+            Unavailable: It failed, did not end in time, or printed too much.
 
         """
         keys = await self._printed()
@@ -74,9 +74,14 @@ async def _output(process: asyncio.subprocess.Process) -> str:
     stream = process.stdout
     if stream is None:
         raise _failed("has no output")
+    printed = b""
     try:
         async with asyncio.timeout(PATIENCE):
-            printed = await stream.read(MOST)
+            # A read gives what is there by then; two keys may be printed seconds apart.
+            while piece := await stream.read(MOST):
+                printed += piece
+                if len(printed) > MOST:
+                    raise _failed(f"prints more than {MOST} bytes")
             status = await process.wait()
     except TimeoutError:
         raise _failed(f"did not end within {PATIENCE:g} s") from None
