@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import random
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ RING = 0.03
 """Share of the deeds that are about the ring."""
 TURNERS = 4
 """Processes of which most deeds are."""
+MOMENTS = 50
+"""In a second."""
 BUSY = 0.05
 """Seconds at the most that something takes."""
 AGAIN = ("unavailable", "outcome_unknown")
@@ -77,9 +80,12 @@ class Hand:
                 await asyncio.sleep(REST)
 
     async def _turn_ring(self) -> None:
-        one, other = self.dice.sample(self.ring, 2)
+        # In one moment all choose the same two, in either order: where two links close a circle
+        # together, they are made at once.
+        moment = random.Random(int(time.time() * MOMENTS))  # noqa: S311 - no secret
+        one, other = self.dice.sample(moment.sample(self.ring, 2), 2)
         roll = self.dice.random()
-        if roll < 0.6:  # noqa: PLR2004 - a mixture
+        if roll < 0.5:  # noqa: PLR2004 - a mixture
             await self.work.link(one, "blocks", other)
         elif roll < 0.9:  # noqa: PLR2004 - a mixture
             await self.work.link(one, "blocks", other, remove=True)
