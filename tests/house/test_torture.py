@@ -76,8 +76,6 @@ def test_migrations_hold_whatever_kills_them() -> None:
         ("held", "children"),
         ("base64", "children"),
         ("fence", "work"),
-        ("skip", "work"),
-        ("circle", "work"),
     ],
 )
 def test_a_planted_fault_is_caught(fault: str, scenario: str) -> None:
