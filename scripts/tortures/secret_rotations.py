@@ -20,6 +20,8 @@ from undercroft.secrets.service import Secrets
 PROJECTS = {"data": "turning", "master": "wrapping"}
 STATEMENTS = {"data": 4, "master": 1}
 """Statements of one row: begin, count, move, commit; and the one that wraps anew."""
+OTHERS = 60
+"""Data keys of the scenario's other projects at most: they are wrapped anew along with these."""
 PAUSE = 0.2
 """Seconds between two looks."""
 
@@ -95,7 +97,7 @@ async def rotated(place: Scratch, app: App, kind: str, rows: int) -> Rotation:
     await _fill(secrets, rotation)
     dice = random.Random()  # noqa: S311 - another run each time
     async with nursery(place, "tortures.secret_rotator") as crowd, _watched(secrets, rotation):
-        while rotation.deaths < 3 * rows:
+        while rotation.deaths < 3 * rows + OTHERS:
             statement = dice.randint(0, STATEMENTS[kind])
             child = await crowd.order(
                 kind=kind, keys=str(place.keys), project=project, statement=statement
