@@ -357,6 +357,47 @@ def _lost() -> bool:
     raise ConnectionError
 
 
+async def test_a_value_on_its_way_is_stored_and_its_person_told_before_the_end(
+    page: Page, pages: Pages, safe: Safe
+) -> None:
+    safe.gate = asyncio.Event()
+    sent = asyncio.create_task(fill_in(page.url, "v"))
+    await safe.reached.wait()
+    closing = asyncio.create_task(pages.close())
+    # Behind the close in the loop's order: it is closing when the value gets through.
+    asyncio.get_running_loop().call_soon(safe.gate.set)
+    await closing
+    assert (page.ending, safe.kept) == ("stored", ["v"])
+    assert (await sent).status == 200
+
+
+async def test_a_value_that_cannot_be_stored_in_time_is_not_stored_after_the_end(
+    page: Page, pages: Pages, safe: Safe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages_module, "GRACE", 0.05)
+    safe.gate = asyncio.Event()
+    sent = asyncio.create_task(fill_in(page.url, "v"))
+    await safe.reached.wait()
+    async with asyncio.timeout(20):
+        await pages.close()
+    assert page.ending == "closed"
+    safe.gate.set()
+    assert (await sent).status == 0
+    assert safe.kept == []
+
+
+async def test_a_page_that_is_opened_as_the_server_is_about_to_stop_keeps_it(
+    page: Page, pages: Pages, safe: Safe
+) -> None:
+    page.end("declined")
+    pages._begin_to_stop()
+    again = await pages.open(ASKED, safe.keep)
+    assert pages._stopping is not None
+    await pages._stopping
+    assert (await fill_in(again.url, "v")).status == 200
+    assert safe.kept == ["v"]
+
+
 async def test_so_many_pages_and_no_more(pages: Pages, safe: Safe) -> None:
     opened = [await pages.open(ASKED, safe.keep) for _ in range(MAX_OPEN)]
     assert len({page.url for page in opened}) == MAX_OPEN

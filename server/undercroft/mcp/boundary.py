@@ -245,7 +245,7 @@ class Boundary:
 
 def _injection(call: _Call, kind: type) -> Any:
     if kind is Caller:
-        return replace(call.caller, project=call.project or "")
+        return replace(call.caller, project=call.project or "", key=call.key)
     return call.caller.person if kind is Person else call.caller.progress
 
 
