@@ -43,6 +43,10 @@ class Nobody:
         """Tell nobody."""
 
 
+class Awaited:
+    """Marks a result while a person has still to answer: no idempotency key keeps it."""
+
+
 class Question(Exception):
     """The call's answer is a question, to be answered with the same call once more."""
 

@@ -163,6 +163,21 @@ async def test_a_call_with_a_key_asks_once(attend: Connect) -> None:
     assert len(browser.asked) == 1
 
 
+async def test_a_call_with_a_key_that_was_told_to_wait_is_told_how_it_ended(
+    attend: Connect,
+) -> None:
+    browser = Browser()
+    browser.types = None
+    async with attend(browser, "2026-07-28", UNDERCROFT_CALL_TIMEOUT="4") as client:
+        waiting = await call(client, "store_secret", name="A", idempotency_key="k")
+        assert waiting["waiting"] is True
+        assert await asyncio.to_thread(send, browser.asked[0].url, CANARY) == 200
+        for _ in range(2):
+            ended = await call(client, "store_secret", name="A", idempotency_key="k")
+            assert ended["version"] == 1
+    assert len(browser.asked) == 1
+
+
 async def test_a_client_that_shows_no_pages_is_told_of_the_command(attend: Connect) -> None:
     async with attend(None, "2026-07-28") as client:
         refused = await call(client, "store_secret", name="A")

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from undercroft.app import App
 from undercroft.errors import Conflict
+from undercroft.mcp.call import Caller
 from undercroft.person import Question, Reply
 from undercroft.secrets import pages as pages_module
 from undercroft.secrets.asking import Asking
 from undercroft.secrets.page_forms import Inquiry
+from undercroft.secrets.service import Secrets
 
 from .browser import PATIENCE, fill_in, visit
 
@@ -196,3 +199,20 @@ async def test_the_clients_no_ends_a_page_that_waits(
     assert await call == "declined"
     assert (await fill_in(url, "late")).status == 410
     assert safe.kept == []
+
+
+async def test_a_key_keeps_how_it_ended_and_not_that_a_person_is_waited_for(
+    app: App, project: str, secrets: Secrets, someone: Someone
+) -> None:
+    async def call() -> dict[str, Any]:
+        arguments = {"project": project, "name": "A", "idempotency_key": "k"}
+        caller = Caller(actor="test", person=someone)
+        return (await app.boundary.call("store_secret", arguments, caller)).body
+
+    assert (await call())["waiting"] is True
+    assert (await fill_in(await someone.page(), "first")).status == 200
+    ended = await call()
+    assert ended["version"] == 1
+    await secrets.set("A", "second")
+    assert await call() == ended
+    assert len(someone.urls) == 1
