@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
 import pytest
 
 from undercroft.app import App
+from undercroft.secrets.pages import Page, Pages
 from undercroft.secrets.service import Secrets
+
+from .safe import ASKED, Safe
 
 
 @pytest.fixture
@@ -32,3 +35,20 @@ async def owner(sql: asyncpg.Connection) -> asyncpg.Connection:
     )
     await sql.execute(f"SET ROLE {role}")
     return sql
+
+
+@pytest.fixture
+async def pages() -> AsyncIterator[Pages]:
+    pages = Pages()
+    yield pages
+    await pages.close()
+
+
+@pytest.fixture
+def safe() -> Safe:
+    return Safe()
+
+
+@pytest.fixture
+async def page(pages: Pages, safe: Safe) -> Page:
+    return await pages.open(ASKED, safe.keep)

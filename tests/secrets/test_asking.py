@@ -15,12 +15,10 @@ from undercroft.mcp.call import Caller
 from undercroft.person import Question, Reply
 from undercroft.secrets import pages as pages_module
 from undercroft.secrets.asking import Asking
-from undercroft.secrets.page_forms import Inquiry
 from undercroft.secrets.service import Secrets
 
 from .browser import PATIENCE, fill_in, visit
-
-ASKED = Inquiry(name="STRIPE_KEY", project="shop", asker="claude-code")
+from .safe import ASKED, Safe
 
 
 class Someone:
@@ -66,31 +64,11 @@ class Returning(Someone):
         return "accepted"
 
 
-class Safe:
-    """Where values go."""
-
-    def __init__(self) -> None:
-        self.kept: list[str] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.reached = asyncio.Event()
-
-    async def keep(self, value: str) -> None:
-        self.reached.set()
-        await self.gate.wait()
-        self.kept.append(value)
-
-
 @pytest.fixture
 async def asking() -> AsyncIterator[Asking]:
     asking = Asking(PATIENCE)
     yield asking
     await asking.close()
-
-
-@pytest.fixture
-async def safe() -> Safe:
-    return Safe()
 
 
 @pytest.fixture
@@ -178,7 +156,7 @@ async def test_whoever_brings_the_reply_is_told_how_it_ended(asking: Asking, saf
 async def test_a_value_that_is_being_stored_outruns_the_clients_no(
     asking: Asking, safe: Safe, someone: Someone, reply: Reply
 ) -> None:
-    safe.gate.clear()
+    safe.gate = asyncio.Event()
     call = asyncio.create_task(asking.ask(ASKED, safe.keep, someone))
     sent = asyncio.create_task(fill_in(await someone.page(), "v"))
     await safe.reached.wait()

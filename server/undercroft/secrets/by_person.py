@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from undercroft.errors import Forbidden, InvalidInput, Unavailable
 from undercroft.secrets.making import Making
@@ -59,26 +59,28 @@ class Asked(Making):
             await self._template(kind)
         # They may answer after the call: what they give has no part in its transaction.
         own = Asked(self.outside, self._ring)
-
-        async def keep(value: str) -> None:
-            await own.set(
-                name, value, kind=kind, description=description, expires_days=expires_days
-            )
-
-        inquiry = Inquiry(
-            name=name,
-            project=project,
-            asker=self._db.actor,
-            note=description,
-            kind=kind,
-            expires_days=expires_days,
-        )
-        outcome = await self._shown(inquiry, keep, person, key)
+        asked: Any = {"note": description, "kind": kind, "expires_days": expires_days}
+        inquiry = Inquiry(name=name, project=project, asker=self._db.actor, **asked)
+        outcome = await self._shown(inquiry, own.keep_for(inquiry), person, key)
         if outcome == "stored":
             return await own.facts(name)
         if outcome == "waiting":
             return Pending(name=name, hint="A person has the page. Call get_secret in a while.")
         raise _refusal(outcome, name)
+
+    def keep_for(self, inquiry: Inquiry) -> Keep:
+        """What stores a value that a person gives."""
+
+        async def keep(value: str) -> None:
+            await self.set(
+                inquiry.name,
+                value,
+                kind=inquiry.kind,
+                description=inquiry.note,
+                expires_days=inquiry.expires_days,
+            )
+
+        return keep
 
     async def _shown(self, inquiry: Inquiry, keep: Keep, person: Person, key: str) -> Outcome:
         if self._asking is None:
