@@ -142,6 +142,7 @@ def first(told: Told, many: int) -> list[Command]:
         Command(words=[*secret, "import", "-"], given=f"A={told.fresh()}\nB='{told.fresh()}"),
         Command(words=[*secret, "import", "-"], given=f"A={told.fresh()}\nPATH={told.fresh()}"),
         Command(words=["call", "store_secret", "-"], given=told.fresh()),
+        Command(words=["call", "store_secret", "name=T5", "value=-"], given=told.fresh()),
     ]
 
 

@@ -11,6 +11,9 @@ Reply = Literal["accepted", "declined", "cancelled", "unsupported"]
 class Person(Protocol):
     """Whoever sits before the caller, if anybody does."""
 
+    def brings_reply(self, page: str) -> bool:
+        """Whether this call is one that comes once more, with the reply about that page."""
+
     async def show(self, url: str, why: str, page: str) -> Reply:
         """Send them to a page; returns what they say to that, however long it takes.
 
@@ -28,12 +31,20 @@ class Person(Protocol):
 class Nobody:
     """Nobody can be asked: a program, a client far away, or one that cannot show a page."""
 
+    def brings_reply(self, page: str) -> bool:  # noqa: ARG002 - nobody replies
+        """No call brings any."""
+        return False
+
     async def show(self, url: str, why: str, page: str) -> Reply:  # noqa: ARG002 - nobody reads it
         """Show nothing."""
         return "unsupported"
 
     async def finished(self, page: str) -> None:
         """Tell nobody."""
+
+
+class Awaited:
+    """Marks a result while a person has still to answer: no idempotency key keeps it."""
 
 
 class Question(Exception):

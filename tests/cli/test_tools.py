@@ -15,6 +15,7 @@ from undercroft.cli.main import COMMANDS, EXIT_CODES
 from undercroft.cli.tools import parse_arguments
 from undercroft.entities.tools import tools as entity_tools
 from undercroft.errors import InvalidInput
+from undercroft.secrets.tools import tools as secret_tools
 from undercroft.settings import Settings
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -150,6 +151,54 @@ def test_a_tool_is_shown_as_an_agent_sees_it(cli: Run) -> None:
     assert "create_entity" in cli("tools").stdout
     shown = json.loads(cli("tools", "create_entity", "--json").stdout)
     assert shown["inputSchema"]["required"] == ["type", "data"]
+
+
+CANARY = "sk_live_canary0123456789=="
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [f"value={CANARY}"],
+        [f"value=@{CANARY}"],
+        [f"valu={CANARY}"],
+        [CANARY],
+        [CANARY.rstrip("=")],
+        ["value", CANARY.rstrip("=")],
+    ],
+)
+def test_a_secrets_value_is_refused_among_the_words_and_not_repeated(words: list[str]) -> None:
+    (tool,) = [tool for tool in secret_tools.tools if tool.name == "store_secret"]
+    with pytest.raises(InvalidInput) as refused:
+        parse_arguments(tool, ["name=A", *words])
+    assert "value=-" in refused.value.hint
+    assert "canary" not in str(refused.value.as_dict())
+
+
+def test_a_command_with_a_secrets_value_among_its_words_does_nothing(
+    cli: Run, project_name: str
+) -> None:
+    cli("call", "create_project", f"name={project_name}")
+    done = cli("call", "store_secret", "name=A", f"value={CANARY}")
+    assert done.returncode == EXIT_CODES["invalid_input"]
+    assert "value=-" in done.stderr
+    assert "canary" not in done.stdout + done.stderr
+    assert json.loads(cli("call", "list_secrets", "--json").stdout)["items"] == []
+
+
+def test_a_secrets_value_comes_from_standard_input_or_a_file_without_its_last_line_break(
+    cli: Run, project_name: str, tmp_path: Path
+) -> None:
+    cli("call", "create_project", f"name={project_name}")
+    (tmp_path / "key.txt").write_text("sk_live_0123456789abcdef\n")
+    for number, word in enumerate(("value=@key.txt", "value=-"), start=1):
+        stored = cli(
+            "call", "store_secret", "name=A", word, "--json", stdin="sk_live_0123456789abcdef\r\n"
+        )
+        assert stored.returncode == 0, stored.stderr
+        assert json.loads(stored.stdout)["version"] == number
+    ran = cli("run", "--only", "A", "--", "sh", "-c", "printf %s $A | wc -c")
+    assert ran.stdout.strip() == "24", ran.stderr
 
 
 def test_what_is_no_json_is_refused_where_json_is_taken() -> None:

@@ -132,6 +132,31 @@ async def test_work_that_is_idempotent_by_nature_is_recorded_after_it(keyed) -> 
     assert await replayed(keyed, key) == {"state": "archived"}
 
 
+async def test_a_result_that_is_not_final_leaves_its_key_free_and_its_work_done(keyed) -> None:
+    async def work(database: Database) -> dict[str, Any]:
+        await record(database, key_for("written meanwhile", "create", {}), {})
+        return {"waiting": True}
+
+    key = key_for("k", "create", {"a": 1})
+    assert await once(keyed, key, work, is_final=lambda: False) == {"waiting": True}
+    assert await replayed(keyed, key) is None
+    assert await keyed.fetch_value(COUNT) == 1
+    final = await once(keyed, key, Work())
+    assert await replayed(keyed, key) == final
+
+
+async def test_whoever_waited_for_a_result_that_is_not_final_does_the_work(keyed, connect) -> None:
+    slow, following, key = Work(gate=asyncio.Event()), Work(), key_for("k", "create", {})
+    first = asyncio.create_task(once(keyed, key, slow, is_final=lambda: False))
+    await slow.began.wait()
+    second = asyncio.create_task(once(keyed, key, following))
+    await waiting_for_a_key(connect, keyed.name)
+    slow.gate.set()
+    await asyncio.gather(first, second)
+    assert (slow.runs, following.runs) == (1, 1)
+    assert await replayed(keyed, key) == await second
+
+
 async def test_old_keys_can_be_purged_and_young_ones_stay(keyed) -> None:
     for text in ("old", "young"):
         await once(keyed, key_for(text, "create", {}), Work())

@@ -145,10 +145,13 @@ async def test_a_person_who_takes_their_time_keeps_no_call_waiting(
         assert len(browser.asked) == 1
         assert await asyncio.to_thread(send, browser.asked[0].url, CANARY) == 200
         assert (await call(client, "get_secret", name="A"))["version"] == 1
-        assert (await call(client, "store_secret", name="A"))["version"] == 1
-        assert len(browser.asked) == 1
+        # What they have given is given: whoever calls now wants another value.
+        browser.types = CANARY
+        assert (await call(client, "store_secret", name="A"))["version"] == 2
+        assert len({asked.url for asked in browser.asked}) == 2
         # The newer revision has no such notification: its clients repeat the call.
-        assert browser.told == ([browser.asked[0].elicitation_id] if mode == "legacy" else [])
+        first = [browser.asked[0].elicitation_id] if mode == "legacy" else []
+        assert browser.told[:1] == first
 
 
 async def test_a_call_with_a_key_asks_once(attend: Connect) -> None:
@@ -157,6 +160,21 @@ async def test_a_call_with_a_key_asks_once(attend: Connect) -> None:
         first = await call(client, "store_secret", name="A", idempotency_key="k")
         again = await call(client, "store_secret", name="A", idempotency_key="k")
     assert first == again
+    assert len(browser.asked) == 1
+
+
+async def test_a_call_with_a_key_that_was_told_to_wait_is_told_how_it_ended(
+    attend: Connect,
+) -> None:
+    browser = Browser()
+    browser.types = None
+    async with attend(browser, "2026-07-28", UNDERCROFT_CALL_TIMEOUT="4") as client:
+        waiting = await call(client, "store_secret", name="A", idempotency_key="k")
+        assert waiting["waiting"] is True
+        assert await asyncio.to_thread(send, browser.asked[0].url, CANARY) == 200
+        for _ in range(2):
+            ended = await call(client, "store_secret", name="A", idempotency_key="k")
+            assert ended["version"] == 1
     assert len(browser.asked) == 1
 
 

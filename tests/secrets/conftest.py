@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import asyncpg
 import pytest
 
 from undercroft.app import App
+from undercroft.secrets.pages import Page, Pages
 from undercroft.secrets.service import Secrets
+
+from .safe import ASKED, Safe
 
 
 @pytest.fixture
@@ -56,3 +59,20 @@ def waiting(sql: asyncpg.Connection) -> Callable[..., Awaitable[None]]:
             await asyncio.sleep(0.01)
 
     return until
+
+
+@pytest.fixture
+async def pages() -> AsyncIterator[Pages]:
+    pages = Pages()
+    yield pages
+    await pages.close()
+
+
+@pytest.fixture
+def safe() -> Safe:
+    return Safe()
+
+
+@pytest.fixture
+async def page(pages: Pages, safe: Safe) -> Page:
+    return await pages.open(ASKED, safe.keep)

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -14,46 +13,10 @@ from undercroft.errors import InvalidInput, LimitReached
 from undercroft.secrets import pages as pages_module
 from undercroft.secrets.page_forms import Inquiry
 from undercroft.secrets.page_http import MAX_BODY, MAX_HEAD
-from undercroft.secrets.pages import DEADLINE, LIFETIME, MAX_CONNECTIONS, MAX_OPEN, Page, Pages
+from undercroft.secrets.pages import DEADLINE, MAX_CONNECTIONS, MAX_OPEN, Page, Pages
 
 from .browser import fill_in, port_of, say, visit
-
-ASKED = Inquiry(name="STRIPE_KEY", project="shop", asker="claude-code", note="for the tests")
-
-
-class Safe:
-    """Where values go."""
-
-    def __init__(self) -> None:
-        self.kept: list[str] = []
-        self.error: Exception | None = None
-        self.gate: asyncio.Event | None = None
-        self.reached = asyncio.Event()
-
-    async def keep(self, value: str) -> None:
-        self.reached.set()
-        if self.gate:
-            await self.gate.wait()
-        if self.error:
-            raise self.error
-        self.kept.append(value)
-
-
-@pytest.fixture
-async def pages() -> AsyncIterator[Pages]:
-    pages = Pages()
-    yield pages
-    await pages.close()
-
-
-@pytest.fixture
-def safe() -> Safe:
-    return Safe()
-
-
-@pytest.fixture
-async def page(pages: Pages, safe: Safe) -> Page:
-    return await pages.open(ASKED, safe.keep)
+from .safe import ASKED, Safe
 
 
 async def test_a_person_reads_who_asks_and_gives_the_value_once(page: Page, safe: Safe) -> None:
@@ -292,69 +255,6 @@ async def test_idle_connections_are_bounded_and_their_end_makes_room(page: Page)
         while (await visit(page.url)).status == 0:
             pass
     assert (await visit(page.url)).status == 200
-
-
-async def test_a_page_ends_by_itself(
-    pages: Pages, safe: Safe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert LIFETIME == 600
-    monkeypatch.setattr(pages_module, "LIFETIME", 0.01)
-    page = await pages.open(ASKED, safe.keep)
-    assert await asyncio.wait_for(page.ended, 20) == "expired"
-    assert (await fill_in(page.url, "late")).status == 410
-    assert safe.kept == []
-
-
-async def test_who_has_sent_the_value_in_time_is_not_told_that_it_is_over(
-    pages: Pages, safe: Safe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pages_module, "LIFETIME", 0.3)
-    safe.gate = asyncio.Event()
-    page = await pages.open(ASKED, safe.keep)
-    sent = asyncio.create_task(fill_in(page.url, "in time"))
-    await safe.reached.wait()
-    # Past the page's own time, by the loop's clock.
-    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_later(0.35, over.set_result, None)
-    await over
-    safe.gate.set()
-    assert (await sent).status == 200
-    assert page.ending == "stored"
-
-
-async def test_the_server_goes_with_its_last_page(
-    pages: Pages, safe: Safe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pages_module, "LINGER", 0.01)
-    page = await pages.open(ASKED, safe.keep)
-    await fill_in(page.url, "v")
-    with pytest.raises(ConnectionRefusedError):
-        await _visit_until_gone(page.url)
-    again = await pages.open(ASKED, safe.keep)
-    assert (await visit(again.url)).status == 200
-
-
-async def _visit_until_gone(url: str) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            await visit(url)
-
-
-async def test_the_end_of_the_server_ends_its_pages(page: Page, pages: Pages) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(page.url))
-    writer.write(b"GET")
-    await writer.drain()
-    await pages.close()
-    assert page.ending == "closed"
-    with pytest.raises(ConnectionError):
-        await visit(page.url)
-    with pytest.raises(ConnectionError):
-        assert await reader.read() or _lost()
-    writer.close()
-
-
-def _lost() -> bool:
-    raise ConnectionError
 
 
 async def test_so_many_pages_and_no_more(pages: Pages, safe: Safe) -> None:

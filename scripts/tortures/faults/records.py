@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def _ignore_keys() -> None:
     from undercroft.db import idempotency  # noqa: PLC0415 - patched, not used
 
-    async def once(database: Any, _key: Any, work: Any) -> Any:
+    async def once(database: Any, _key: Any, work: Any, _is_final: Any) -> Any:
         async with database.transaction() as transaction:
             return await work(transaction)
 

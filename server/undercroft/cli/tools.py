@@ -15,6 +15,7 @@ from undercroft.log import configure
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from undercroft.mcp.toolset import Tool
     from undercroft.settings import Settings
@@ -27,7 +28,7 @@ def add_parser(commands: Any) -> None:
         help="call a tool",
         description="Call a tool with the checks that an agent's call passes. A value is JSON "
         "where the tool takes something other than a text; @FILE reads it, - reads "
-        "standard input.",
+        "standard input. The value of a secret is taken in one of these two ways only.",
     )
     call.add_argument("tool", metavar="TOOL")
     call.add_argument("arguments", nargs="*", metavar="key=value")
@@ -99,18 +100,53 @@ def parse_arguments(tool: Tool | None, words: list[str]) -> dict[str, Any]:
     """The arguments behind `key=value` words.
 
     Raises:
-        InvalidInput: A word has no `=`, or a value should be JSON and is not.
+        InvalidInput: A word has no `=`, a value should be JSON and is not, or one that stands in
+            no record stands among the words.
 
     """
     properties = tool.input_schema.get("properties", {}) if tool else {}
+    confidential = tool.confidential if tool else frozenset()
     given: dict[str, Any] = {}
-    for word in words:
+    for number, word in enumerate(words, start=1):
         key, separator, value = word.partition("=")
-        if not separator:
-            raise InvalidInput(f"{word[:60]!r} is not of the form key=value.")
         key = key.replace("-", "_")
-        given[key] = _value(key, _read(value), properties.get(key, {}))
+        # The word is not repeated: it may be a secret, or a part of one.
+        if not separator:
+            raise InvalidInput(
+                f"Word {number} after the tool is not of the form key=value.",
+                hint=_another_way(confidential),
+            )
+        if confidential and key not in properties:
+            raise InvalidInput(
+                f"Word {number} after the tool is none of: {', '.join(sorted(properties))}.",
+                hint=_another_way(confidential),
+            )
+        text = _read_hidden(key, value) if key in confidential else _read(value)
+        given[key] = _value(key, text, properties.get(key, {}))
     return given
+
+
+def _another_way(confidential: Iterable[str]) -> str:
+    return " ".join(
+        f"Write {key}=- to have it read from standard input, or {key}=@FILE."
+        for key in sorted(confidential)
+    )
+
+
+def _read_hidden(key: str, value: str) -> str:
+    """What other programs must not see, without its one last line break.
+
+    Raises:
+        InvalidInput: It stands among the words.
+
+    """
+    if value and value != "-" and not (value.startswith("@") and Path(value[1:]).is_file()):
+        raise InvalidInput(
+            f"{key} stands among the words of the command, where other programs and the shell's "
+            "history have it too, or there is no such file.",
+            hint=_another_way([key]),
+        )
+    return _read(value).removesuffix("\n").removesuffix("\r")
 
 
 def _read(value: str) -> str:

@@ -1,7 +1,7 @@
 """A write under a key happens once: key, work and result are one transaction.
 
 A retry with the key and the same arguments gets the first result; with other
-arguments it is refused.
+arguments it is refused. A result that is not final is given and not kept.
 """
 
 import hashlib
@@ -42,8 +42,12 @@ def _sorted(value: Any) -> Any:
     return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
-async def once(database: Database, key: Key, work: Work) -> dict[str, Any]:
+async def once(
+    database: Database, key: Key, work: Work, is_final: Callable[[], bool] = lambda: True
+) -> dict[str, Any]:
     """Do the work under the key, or return what it came to the first time.
+
+    `is_final`: asked after the work; without an end of it the key is free again.
 
     Raises:
         Conflict: The key was used for something else.
@@ -53,6 +57,9 @@ async def once(database: Database, key: Key, work: Work) -> dict[str, Any]:
         if not await _claim(transaction, key):
             return await _first_result(transaction, key)
         result = await work(transaction)
+        if not is_final():
+            await transaction.execute(SQL.free_key, key.text)
+            return result
         await transaction.execute(SQL.keep_result, key.text, to_json(result).decode())
         return result
 

@@ -15,6 +15,10 @@ WHERE key = $1;
 -- The result of the call that claimed the key, in the same transaction as its work.
 UPDATE undercroft.idempotency_keys SET result = $2::jsonb WHERE key = $1;
 
+-- free_key --
+-- A key whose call has not come to its end: the same call once more does the work.
+DELETE FROM undercroft.idempotency_keys WHERE key = $1;
+
 -- purge_keys --
 -- Keys that no client will still retry.
 DELETE FROM undercroft.idempotency_keys WHERE created_at < now() - interval '7 days';

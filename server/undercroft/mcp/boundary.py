@@ -31,7 +31,7 @@ from undercroft.mcp.call import Caller, Directory, Outcome
 from undercroft.mcp.deadline import Deadline
 from undercroft.mcp.results import as_object, refuse_oversize
 from undercroft.mcp.toolset import Catalog, Tool
-from undercroft.person import Person, Question
+from undercroft.person import Awaited, Person, Question
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -52,6 +52,8 @@ class _Call:
     arguments: dict[str, Any] = field(repr=False)
     key: str = ""
     project: str | None = None
+    final: bool = True
+    """Whether its result is the last word: False while a person has still to answer."""
 
 
 @dataclass(kw_only=True)
@@ -149,11 +151,14 @@ class Boundary:
         arguments = await self._recorded(call, database)
         key = key_for(call.key, call.tool.name, arguments)
         if call.tool.scope == "project":
-            return await once(database, key, lambda bound: self._invoke(call, bound))
+            return await once(
+                database, key, lambda bound: self._invoke(call, bound), lambda: call.final
+            )
         first = await replayed(database, key)
         if first is None:
             first = await self._invoke(call, database)
-            await record(database, key, first)
+            if call.final:
+                await record(database, key, first)
         return first
 
     async def _recorded(self, call: _Call, database: Database) -> dict[str, Any]:
@@ -187,7 +192,9 @@ class Boundary:
         service = self.services[call.tool.service](database)
         for name, kind in call.tool.injected.items():
             call.arguments[name] = _injection(call, kind)
-        return as_object(await call.tool.body(service, **call.arguments))
+        result = await call.tool.body(service, **call.arguments)
+        call.final = not isinstance(result, Awaited)
+        return as_object(result)
 
     def _finish(  # noqa: PLR0913, PLR0917 - the parts of one log line
         self,
@@ -245,7 +252,7 @@ class Boundary:
 
 def _injection(call: _Call, kind: type) -> Any:
     if kind is Caller:
-        return replace(call.caller, project=call.project or "")
+        return replace(call.caller, project=call.project or "", key=call.key)
     return call.caller.person if kind is Person else call.caller.progress
 
 

@@ -28,6 +28,8 @@ class Caller:
     transport: str = "python"
     project: str = ""
     """The project that the call means, for a tool that asks for its caller."""
+    key: str = ""
+    """Its idempotency key, for the same: by it the same call once more is known."""
 
 
 class Outcome(NamedTuple):

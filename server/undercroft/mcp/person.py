@@ -57,6 +57,9 @@ class _Asked:
 
     _context: Context[Any, Any]
 
+    def brings_reply(self, page: str) -> bool:  # noqa: ARG002 - the reply comes within the call
+        return False
+
     async def show(self, url: str, why: str, page: str) -> Reply:
         # Not within the call: that may be answered while the person still thinks about it.
         try:
@@ -75,11 +78,20 @@ class _Repeating:
 
     _context: Context[Any, Any]
 
+    def brings_reply(self, page: str) -> bool:
+        return self._reply(page) is not None
+
     async def show(self, url: str, why: str, page: str) -> Reply:
+        reply = self._reply(page)
+        if reply is None:
+            raise Question(url, why, page)
+        return reply
+
+    def _reply(self, page: str) -> Reply | None:
         reply = (self._context.input_responses or {}).get(PAGE)
         # A reply to another page says nothing of this one.
         if self._context.request_state != page or not isinstance(reply, ElicitResult):
-            raise Question(url, why, page)
+            return None
         return _REPLIES[reply.action]
 
     async def finished(self, page: str) -> None:

@@ -2,18 +2,20 @@
 
 A person takes as long as they take; a tool's call does not: clients give one up after a minute or
 so, and the server has a deadline of its own. So the asking goes on by itself. The call waits a
-little, since most people paste at once; then it says that the page is open, and the same call once
-more waits on, or tells how it ended.
+little, since most people paste at once; then it says that the page is open. A call that comes while
+it is open waits on. One that comes after its end asks anew, unless it is the same call once more:
+the one that brings the person's reply, or has the idempotency key of one that was told to wait.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import structlog
 
+from undercroft.errors import Conflict
 from undercroft.person import Person, Question
 from undercroft.secrets.page_forms import Inquiry
 from undercroft.secrets.pages import LIFETIME, Keep, Page, Pages
@@ -34,8 +36,18 @@ class _Errand:
     page: Page
     way: asyncio.Task[None] | None = None
     unsupported: bool = False
-    told: bool = False
-    """Whether a call has said how it ended."""
+    keys: set[str] = field(default_factory=set)
+    """Idempotency keys of calls that were told to wait."""
+
+    def serves(self, inquiry: Inquiry) -> bool:
+        """Whether what the page takes is stored as this inquiry wants it."""
+        own = self.page.inquiry
+        return (own.kind, own.expires_days) == (inquiry.kind, inquiry.expires_days)
+
+    def over_for(self, inquiry: Inquiry, person: Person, key: str) -> bool:
+        """Whether it has ended and that is told to none but the same call once more."""
+        same = key in self.keys or person.brings_reply(self.page.id)
+        return self.page.ended.done() and not (same and self.serves(inquiry))
 
 
 class Asking:
@@ -48,24 +60,31 @@ class Asking:
         self.pages = Pages()
         self._patience = patience
         self._errands: dict[tuple[str, str], _Errand] = {}
+        self._ways: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
 
     async def ask(
-        self, inquiry: Inquiry, keep: Keep, person: Person, *, patience: float | None = None
+        self,
+        inquiry: Inquiry,
+        keep: Keep,
+        person: Person,
+        *,
+        key: str = "",
+        patience: float | None = None,
     ) -> Outcome:
         """Ask for a secret, or go on waiting for the one that is asked for already.
 
-        `patience`: other seconds than usual, where a transaction is open meanwhile.
+        `key`: by which the same call once more is known. `patience`: other seconds than usual,
+        where a transaction is open meanwhile.
 
         Raises:
             LimitReached: Too many are asked for at once.
+            Conflict: It is asked for already, as another kind or with another expiry.
             Question: The caller is to bring the person's reply with the same call once more.
 
         """
-        errand = await self._errand(inquiry, keep)
-        if errand.way is None:
-            errand.way = asyncio.create_task(_walk(errand, person))
-        way = errand.way
+        errand = await self._errand(inquiry, keep, person, key)
+        way = errand.way or self._set_out(errand, person)
         either: set[asyncio.Future[Any]] = {way, errand.page.ended}
         within = self._patience if patience is None else patience
         await asyncio.wait(either, timeout=within, return_when=asyncio.FIRST_COMPLETED)
@@ -73,29 +92,37 @@ class Asking:
             # The reply will come with another call, which goes the way anew.
             errand.way = None
             way.result()
-        return _so_far(errand)
+        return _so_far(errand, key)
 
     async def close(self) -> None:
         """Ask nobody any more."""
         await self.pages.close()
-        ways = [errand.way for errand in self._errands.values() if errand.way is not None]
-        for way in ways:
+        for way in self._ways:
             way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
+        await asyncio.gather(*self._ways, return_exceptions=True)
         self._errands.clear()
 
-    async def _errand(self, inquiry: Inquiry, keep: Keep) -> _Errand:
+    async def _errand(self, inquiry: Inquiry, keep: Keep, person: Person, key: str) -> _Errand:
         about = (inquiry.project, inquiry.name)
         async with self._opening:
             self._forget()
-            if about not in self._errands:
-                self._errands[about] = _Errand(await self.pages.open(inquiry, keep))
-            return self._errands[about]
+            known = self._errands.get(about)
+            if known is None or known.over_for(inquiry, person, key):
+                known = self._errands[about] = _Errand(await self.pages.open(inquiry, keep))
+            if not known.serves(inquiry):
+                raise _otherwise(known.page.inquiry)
+            return known
+
+    def _set_out(self, errand: _Errand, person: Person) -> asyncio.Task[None]:
+        way = errand.way = asyncio.create_task(_walk(errand, person))
+        self._ways.add(way)
+        way.add_done_callback(self._ways.discard)
+        return way
 
     def _forget(self) -> None:
-        """Forget what is told, and what nobody has asked about for long after its end."""
+        """Forget what nobody has asked about for long after its end."""
         for about, errand in list(self._errands.items()):
-            if errand.page.ended.done() and (errand.told or errand.page.age > 2 * LIFETIME):
+            if errand.page.ended.done() and errand.page.age > 2 * LIFETIME:
                 del self._errands[about]
 
 
@@ -120,16 +147,31 @@ async def _walk(errand: _Errand, person: Person) -> None:
         # Whoever has been there without waiting to be led is not asked any more.
         showing.cancel()
     if reply != "accepted":
-        errand.unsupported = reply == "unsupported"
-        page.end("closed" if errand.unsupported else "declined")
+        unsupported = reply == "unsupported"
+        # It has not ended so where the person has sent the form before.
+        ended_so = await page.leave("closed" if unsupported else "declined")
+        errand.unsupported = unsupported and ended_so
         return
     await asyncio.wait({page.ended})
     await person.finished(page.id)
 
 
-def _so_far(errand: _Errand) -> Outcome:
+def _so_far(errand: _Errand, key: str) -> Outcome:
     ending = errand.page.ending
     if ending is None:
+        if key:
+            errand.keys.add(key)
         return "waiting"
-    errand.told = True
+    if ending != "stored":
+        # Told once: who calls again after that asks again.
+        errand.keys.discard(key)
     return "unsupported" if errand.unsupported else ending
+
+
+def _otherwise(asked: Inquiry) -> Conflict:
+    days = asked.expires_days
+    return Conflict(
+        f"A person is asked for {asked.name} already, with kind {asked.kind!r} and"
+        f" expires_days {days}.",
+        hint="Call with these to wait for them, or wait until that page is over.",
+    )

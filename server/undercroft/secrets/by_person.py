@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from undercroft.errors import Forbidden, InvalidInput, Unavailable
 from undercroft.secrets.making import Making
@@ -35,15 +35,19 @@ class Asked(Making):
         person: Person,
         *,
         project: str,
+        key: str = "",
         kind: str = "",
         description: str = "",
         expires_days: int = 0,
     ) -> Secret | Pending:
         """Have a person give the value on a page that only they see, kept as by `set`.
 
+        `key`: by which the same call once more is known.
+
         Raises:
             InvalidInput: The name is not allowed, or nobody can be shown a page.
             NotFound: There is no such kind.
+            Conflict: A person is asked for it already, as another kind or with another expiry.
             Forbidden: The person has declined.
             Unavailable: Nobody has answered in time.
             Question: The caller is to bring the person's reply with the same call once more.
@@ -55,25 +59,34 @@ class Asked(Making):
             await self._template(kind)
         # They may answer after the call: what they give has no part in its transaction.
         own = Asked(self.outside, self._ring)
-
-        async def keep(value: str) -> None:
-            await own.set(
-                name, value, kind=kind, description=description, expires_days=expires_days
-            )
-
-        inquiry = Inquiry(name=name, project=project, asker=self._db.actor, note=description)
-        outcome = await self._shown(inquiry, keep, person)
+        asked: Any = {"note": description, "kind": kind, "expires_days": expires_days}
+        inquiry = Inquiry(name=name, project=project, asker=self._db.actor, **asked)
+        outcome = await self._shown(inquiry, own.keep_for(inquiry), person, key)
         if outcome == "stored":
             return await own.facts(name)
         if outcome == "waiting":
             return Pending(name=name, hint="A person has the page. Call get_secret in a while.")
         raise _refusal(outcome, name)
 
-    async def _shown(self, inquiry: Inquiry, keep: Keep, person: Person) -> Outcome:
+    def keep_for(self, inquiry: Inquiry) -> Keep:
+        """What stores a value that a person gives."""
+
+        async def keep(value: str) -> None:
+            await self.set(
+                inquiry.name,
+                value,
+                kind=inquiry.kind,
+                description=inquiry.note,
+                expires_days=inquiry.expires_days,
+            )
+
+        return keep
+
+    async def _shown(self, inquiry: Inquiry, keep: Keep, person: Person, key: str) -> Outcome:
         if self._asking is None:
             return "unsupported"
         patience = IN_TRANSACTION if self._db.in_transaction else None
-        return await self._asking.ask(inquiry, keep, person, patience=patience)
+        return await self._asking.ask(inquiry, keep, person, key=key, patience=patience)
 
 
 def _refusal(outcome: Outcome, name: str) -> Forbidden | InvalidInput | Unavailable:

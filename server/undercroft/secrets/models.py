@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
+from undercroft.person import Awaited
+
 _HAS_TAIL = 20
 """A value of so many characters shows its last four."""
 _TAIL = 4
@@ -51,7 +53,7 @@ class SecretDetails(Secret):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pending:
+class Pending(Awaited):
     """A secret that a person is asked for, on a page that only they see."""
 
     name: str

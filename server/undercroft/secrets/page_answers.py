@@ -67,7 +67,7 @@ async def _take(page: Page, request: Request) -> bytes:
         return await _store(page, value) if value else _form(page, "Nothing was entered.")
     if action != DECLINE:
         raise Refused(HTTPStatus.BAD_REQUEST)
-    if not await page.decline():
+    if not await page.leave("declined"):
         return _plain(HTTPStatus.GONE, OVER)
     return _plain(HTTPStatus.OK, "Nothing was stored. You can close this page.", "Declined")
 

@@ -27,6 +27,9 @@ class Inquiry:
     """The client behind the tool call, as it calls itself."""
     note: str = ""
     """What the asker says that it is for."""
+    kind: str = ""
+    expires_days: int = 0
+    """What the value is stored as."""
 
 
 STYLE = """\

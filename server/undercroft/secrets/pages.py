@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
@@ -34,6 +34,8 @@ LINGER = 60.0
 """Seconds that the server outlives its last page, to say that it has been used."""
 DEADLINE = 15.0
 """Seconds that one connection may take to send its request."""
+GRACE = 3.0
+"""Seconds that the end of the server waits for values that are being stored."""
 MAX_OPEN = 16
 """Pages that are open at once."""
 MAX_CONNECTIONS = 32
@@ -54,11 +56,13 @@ class Page:
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._keep = keep
         self._keeping = asyncio.Lock()
+        self._taking: asyncio.Task[Any] | None = None
         self._until = asyncio.get_running_loop().time() + LIFETIME
         self._arm()
 
     def _arm(self) -> None:
-        self._timer = asyncio.get_running_loop().call_at(self._until, self.end, "expired")
+        if not self.ended.done():
+            self._timer = asyncio.get_running_loop().call_at(self._until, self.end, "expired")
 
     @property
     def ending(self) -> Ending | None:
@@ -93,20 +97,32 @@ class Page:
                 return False
             # Whoever has sent it in time is not told that the time was over.
             self._timer.cancel()
+            self._taking = asyncio.current_task()
             try:
                 await self._keep(value)
             except BaseException:
                 self._arm()
                 raise
+            finally:
+                self._taking = None
             self.end("stored")
             return True
 
-    async def decline(self) -> bool:
-        """End it without a value; whether it was still open for that."""
+    async def leave(self, ending: Ending) -> bool:
+        """End it without a value, unless one is just being stored; whether it has ended so."""
         async with self._keeping:
             was_open = not self.ended.done()
-            self.end("declined")
+            self.end(ending)
             return was_open
+
+    async def give_up(self) -> None:
+        """End it at once, and what is being stored is not."""
+        taking = self._taking
+        self.end("closed")
+        if taking is not None:
+            log.warning("page_given_up", name=self.inquiry.name)
+            taking.cancel()
+            await asyncio.wait({taking}, timeout=GRACE)
 
 
 class Pages:
@@ -117,6 +133,8 @@ class Pages:
         self._server: asyncio.Server | None = None
         self._starting = asyncio.Lock()
         self._connections: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
+        """Those whose request has been read."""
         self._closing: asyncio.TimerHandle | None = None
         self._stopping: asyncio.Future[None] | None = None
 
@@ -141,9 +159,18 @@ class Pages:
         return page
 
     async def close(self) -> None:
-        """End every page and the server at once."""
-        for page in self._pages.values():
-            page.end("closed")
+        """End every page and the server.
+
+        A value that is being stored may still come to its place, and its person hears of it.
+        """
+        pages = [*self._pages.values()]
+        try:
+            async with asyncio.timeout(GRACE):
+                await asyncio.gather(*(page.leave("closed") for page in pages))
+                if self._answering:
+                    await asyncio.wait(self._answering)
+        except TimeoutError:
+            await asyncio.gather(*(page.give_up() for page in pages))
         await self._stop()
 
     async def _listen(self) -> int:
@@ -200,7 +227,7 @@ class Pages:
             return
         self._connections.add(task)
         try:
-            await self._converse(reader, writer)
+            await self._converse(task, reader, writer)
         except (OSError, EOFError, TimeoutError):
             log.debug("page_connection_lost")
         except asyncio.CancelledError:
@@ -208,12 +235,16 @@ class Pages:
             writer.transport.abort()
         finally:
             self._connections.discard(task)
+            self._answering.discard(task)
             writer.close()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(
+        self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         try:
             async with asyncio.timeout(DEADLINE):
                 request = await read_request(reader)
+            self._answering.add(task)
             said = await answer(request, writer.get_extra_info("sockname")[1], self._page)
         except Refused as refusal:
             said = refuse(refusal.status)

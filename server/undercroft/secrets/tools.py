@@ -34,7 +34,7 @@ async def store_secret(  # noqa: PLR0913, PLR0917 - what is known of a secret
     more: Any = {"kind": kind, "description": description, "expires_days": expires_days}
     if value:
         return await secrets.set(name, value, **more)
-    return await secrets.ask(name, person, project=caller.project, **more)
+    return await secrets.ask(name, person, project=caller.project, key=caller.key, **more)
 
 
 @tools.write
