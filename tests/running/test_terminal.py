@@ -55,9 +55,11 @@ def test_the_terminal_is_as_before_at_the_end(person: Any) -> None:
 
 def test_ctrl_c_reaches_the_child_once_and_its_death_is_ours(person: Any) -> None:
     one = person(
-        code="import signal, os\n"
+        # A signal just before a read that blocks would be noticed at its end only.
+        code="import signal, os, select\n"
         "signal.signal(signal.SIGINT, lambda *_: os.write(1, b'once\\n'))\n"
         "print('ready', flush=True)\n"
+        "while not select.select([0], [], [], 0.1)[0]: pass\n"
         "input()\n"
         "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
         "print('again', flush=True)\n"
