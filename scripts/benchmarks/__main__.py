@@ -23,6 +23,7 @@ from benchmarks import (
     ports,
     records,
     report,
+    running,
     search_lines,
     search_quality,
     searching,
@@ -46,6 +47,8 @@ PARTS: Mapping[str, Part] = {
     "start.memory": memory.measure,
     "ports.allocate": ports.measure,
     "ports.find": full_ranges.measure,
+    "run.throughput": running.measure_throughput,
+    "run.start": running.measure_start,
     "secrets.store": secrets.measure,
     "search-quality": search_quality.measure,
 }

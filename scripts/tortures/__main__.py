@@ -29,8 +29,10 @@ SCENARIOS = (
     "migrations",
     "indexing",
     "hostile_trees",
-    "secrets",
+    "masking",
     "ports",
+    "secrets",
+    "children",
 )
 
 FAULT_PATIENCE = 300.0

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tortures.scratch import Scratch
@@ -95,23 +96,40 @@ def _as_result(message: Mapping[str, Any]) -> dict[str, Any]:
     return {"content": [{"text": json.dumps({"code": "protocol", "message": message["error"]})}]}
 
 
-async def start_server(scratch: Scratch, **environment: str) -> Server:
-    """A server process of its own, with the run's planted fault if there is one."""
+async def start_server(
+    scratch: Scratch,
+    *,
+    kind: type[Server] = Server,
+    noise: Path | None = None,
+    **environment: str,
+) -> Server:
+    """A server process of its own, with the run's planted fault if there is one.
+
+    `noise`: a file for its log.
+    """
     module = ["tortures.planted", scratch.fault] if scratch.fault else ["undercroft"]
-    process = await asyncio.create_subprocess_exec(
+    with (noise or Path(os.devnull)).open("ab") as stderr:
+        process = await _spawn(scratch, module, stderr, environment)
+    scratch.started.append(process.pid)
+    server = kind(process=process)
+    await server.shake_hands()
+    return server
+
+
+async def _spawn(
+    scratch: Scratch, module: list[str], stderr: Any, environment: dict[str, str]
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         *module,
         env=os.environ
         | {"UNDERCROFT_HOME": str(scratch.home), "UNDERCROFT_TOOLSETS": "all"}
+        | {"UNDERCROFT_KEY_FOLDER": str(scratch.keys)}
         | {"UNDERCROFT_LOG_LEVEL": "error"}
         | environment,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=stderr,
         limit=LINE,
     )
-    scratch.started.append(process.pid)
-    server = Server(process=process)
-    await server.shake_hands()
-    return server

@@ -71,7 +71,7 @@ def kinds() -> list[Kind]:
     """Every kind, by its name."""
     found: dict[str, list[str]] = {}
     lines: list[str] = []
-    for line in (HERE / "secret_kinds.txt").read_text("utf-8").splitlines():
+    for line in (HERE / "masking_kinds.txt").read_text("utf-8").splitlines():
         if line.startswith("## "):
             lines = found[line[3:]] = []
         elif line and not line.startswith("# "):
@@ -93,7 +93,7 @@ def sample(kind: Kind, dice: random.Random) -> Sample:
 
 def likes() -> Iterator[str]:
     """Lines that resemble those with secrets."""
-    for line in (HERE / "secret_likes.txt").read_text("utf-8").splitlines():
+    for line in (HERE / "masking_likes.txt").read_text("utf-8").splitlines():
         if line and not line.startswith("# "):
             yield line
 

@@ -37,7 +37,12 @@ class Scratch:
 
     def settings(self, **changes: Any) -> Settings:
         """Settings that name the server."""
-        return Settings(home=self.home, toolsets="all", **changes)
+        return Settings(home=self.home, key_folder=self.keys, toolsets="all", **changes)
+
+    @property
+    def keys(self) -> Path:
+        """Folder of the keys that protect secrets: theirs, and not the user's."""
+        return self.home.parent / "keys"
 
     async def connect(self, database: str = "postgres", user: str = "postgres") -> Any:
         """A bare connection, as the superuser by default; the server is mended for it."""

@@ -1,193 +1,128 @@
-"""Secrets of many kinds lie in a repository; what is caught of them is nowhere in the store.
-
-Every third kind is kept aside: only their number is told, never which of them were missed, so that
-nobody can mend the masking after them.
-"""
+"""Values go every way, rows are tampered with, keys are rotated by the dying, the log fails."""
 
 from __future__ import annotations
 
-import random
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 from tortures.frame import Effort
-from tortures.indexers import make_projects, nursery
 from tortures.invariants import Invariant, at_least, none_of
-from tortures.killing import place_of
-from tortures.made_up import Sample, kinds, likes, made, sample
-from tortures.scratch import scratch
-from tortures.soundness import INDEX, everything
+from tortures.scratch import Scratch, scratch
+from tortures.secret_audit import FAILURES, audited
+from tortures.secret_canaries import Search, canary
+from tortures.secret_commands import CommandLine, through_commands
+from tortures.secret_places import PLACES, Places, make_talkative, mark
+from tortures.secret_rotations import rotated
+from tortures.secret_tampering import tampered
+from tortures.secret_tools import Told, through_tools
+from undercroft.app import App
 
-PROJECT = "keys"
-CAUGHT = 95.0
-"""Of a hundred secrets, so many at least."""
-
-ASIDE = 80.0
-"""Of a hundred of kinds that no rule was written for, so many at least."""
-
-ALARMS = 5.0
-"""Of a hundred look-alikes, so many at most are taken for secrets."""
-
-WINDOW = 10
-"""Characters in a row of a secret that are looked for everywhere."""
-
-ENDINGS = ("py", "js", "yaml", "toml", "md", "sh", "go", "txt", "tf", "java")
-PRIVATE = (".env", ".npmrc.env", "id_rsa", "deploy.pem", "credentials.json", "secrets.yaml")
-"""Files that are not read at all."""
-
-BEFORE = "# how the service is set up\nname = 'shop'\n\n"
-AFTER = "\n\nretries = 3\n"
-
-
-@dataclass(kw_only=True)
-class Planted:
-    """What lies in the folder."""
-
-    samples: dict[str, Sample] = field(default_factory=dict)
-    """By path."""
-    unread: list[Sample] = field(default_factory=list)
-    """In files that are never read."""
-    likes: dict[str, str] = field(default_factory=dict)
-
-
-def plant(root: Path, each: int, dice: random.Random) -> Planted:
-    """Write the files."""
-    planted = Planted()
-    for number, kind in enumerate(kinds()):
-        for count in range(each):
-            path = f"kind_{number}/part_{count}.{dice.choice(ENDINGS)}"
-            planted.samples[path] = _written(root / path, sample(kind, dice))
-    for number, line in enumerate(likes()):
-        for count in range(each):
-            path = f"like_{number}/part_{count}.{dice.choice(ENDINGS)}"
-            text = made(line, dice).replace("\\n", "\n")
-            planted.likes[path] = text
-            _write(root / path, text)
-    for name in PRIVATE:
-        planted.unread.append(_written(root / "private" / name, sample(dice.choice(kinds()), dice)))
-    return planted
-
-
-def _written(path: Path, one: Sample) -> Sample:
-    _write(path, one.text)
-    return one
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{BEFORE}{text}{AFTER}", "utf-8")
+PROJECT = "leaky"
+DATABASE = f"project_{PROJECT}"
+SHORT = {"project_command_timeout": 1.0, "registry_command_timeout": 5.0}
+"""A log that is locked is given up after a second."""
+_REFUSE = """
+CREATE FUNCTION vault.refuse_bad() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'refused: %', NEW USING DETAIL = NEW::text; END $$;
+CREATE TRIGGER refuse_bad BEFORE INSERT ON vault.secret_versions
+    FOR EACH ROW WHEN (NEW.name LIKE 'BAD%') EXECUTE FUNCTION vault.refuse_bad();
+"""
 
 
 async def torture(effort: Effort) -> AsyncIterator[Invariant]:
-    """Most secrets are caught, and nothing of those that are caught is stored in any form."""
-    dice = random.Random(effort.minutes or 7)  # noqa: S311 - a reproducible run
-    async with scratch(effort.fault) as place, nursery(place) as born:
-        await place.configure(fsync="off")
-        await make_projects(place, PROJECT)
-        await effort.plant(place)
-        root = place_of(place) / PROJECT
-        planted = plant(root, effort.count(12, quick=3), dice)
-        run = await born.start(PROJECT, root, once=True, few_files=10**6)
-        if await run.ended:
-            raise RuntimeError(f"the index was not made: {run.said}")
-        async with place.asked(f"project_{PROJECT}") as connection:
-            [row] = await connection.fetch(INDEX.list_repositories.text)
-            texts = {
-                found["path"]: found["content"]
-                for found in await connection.fetch(INDEX.list_texts.text, row["id"])
-            }
-            held = await everything(connection)
-    for invariant in _judged(planted, texts, held):
-        yield invariant
+    """No value is where it should not be, no changed row opens, no value leaves unlogged."""
+    async with scratch(effort.fault) as place:
+        await make_talkative(place)
+        async for one in leaks(effort, place):
+            yield one
+        async with place.app(**SHORT) as app:
+            async for one in attacks(effort, place, app):
+                yield one
 
 
-def _judged(
-    planted: Planted, texts: Mapping[str, str], held: Mapping[str, bytes]
-) -> Iterator[Invariant]:
-    missed = {path for path, one in planted.samples.items() if _said(one, texts.get(path, ""))}
-    absent = [path for path in (*planted.samples, *planted.likes) if path not in texts]
-    yield none_of("files not stored", absent, "else nothing could be missed in them")
-    aside = {kind.name for kind in kinds()[2::3]}
-    unseen = [path for path, one in planted.samples.items() if one.kind in aside]
-    yield _share("missed %", list(planted.samples), missed, CAUGHT)
-    yield _share("missed of kinds kept aside %", unseen, missed, ASIDE)
-    yield none_of(
-        "kinds hardly ever caught", _hardly(planted, missed, aside), "of those that are seen"
-    )
-    hidden = [one for path, one in planted.samples.items() if path not in missed] + planted.unread
-    open_ = [planted.samples[path] for path in missed]
-    public = (*planted.likes.values(), BEFORE, AFTER)
-    found = list(_remains(hidden, open_, public, held))
-    yield none_of(
-        "caught and yet stored", found, f"of {len(hidden)}, in any of {len(held)} columns"
-    )
-    alarms = [path for path, text in planted.likes.items() if not _kept(text, texts.get(path, ""))]
-    examples = " | ".join(sorted({planted.likes[path][:60] for path in alarms})[:4])
-    yield Invariant(
-        name="false alarms %",
-        figure=round(100 * len(alarms) / len(planted.likes), 1),
-        limit=ALARMS,
-        meaning=f"{len(alarms)} of {len(planted.likes)} look-alikes {examples}",
-    )
-    yield at_least("kinds of secrets", len(kinds()), 100, f"{len(planted.samples)} in all")
+async def attacks(effort: Effort, place: Scratch, app: App) -> AsyncIterator[Invariant]:
+    """Rows that are changed, a log that fails, rotations that are cut off."""
+    vandal = await tampered(place, app, effort.count(1_500, quick=40))
+    done = vandal.done
+    meant = ", ".join(f"{count} {what}" for what, count in sorted(done.items()))
+    yield none_of("changed rows that open", vandal.opened, meant)
+    yield none_of("odd refusals", vandal.odd, "that do not say what is wrong")
+    yield none_of("values lost by it", vandal.lost, "once all was put back")
+    yield at_least("changes of rows", done.total(), effort.count(1_000, quick=40), "looked at")
+    audit = await audited(place, app, effort.count(4, quick=1))
+    yield none_of("values left unlogged", audit.left, f"{audit.tries} tries")
+    yield none_of("ways out that stay shut", audit.deaf, "once the log works again")
+    yield at_least("failures of the log", len(FAILURES), 10, f"{len(audit.ways)} ways out")
+    for kind, rows in (("data", 1_250), ("master", 300)):
+        async for one in rotations(effort, place, app, kind, effort.count(rows, quick=4)):
+            yield one
 
 
-def _share(name: str, paths: list[str], missed: set[str], caught: float) -> Invariant:
-    """How many of a hundred were not caught, whose limit is what may be missed."""
-    lost = sum(path in missed for path in paths)
-    return Invariant(
-        name=name,
-        figure=round(100 * lost / len(paths), 2),
-        limit=100 - caught,
-        meaning=f"{len(paths) - lost} of {len(paths)} were caught",
-    )
+async def leaks(effort: Effort, place: Scratch) -> AsyncIterator[Invariant]:
+    """Every way of a value, and then the search for all of them."""
+    folder = place.home.parent / "searched"
+    folder.mkdir()
+    tree = place.home.parent / "tree"
+    tree.mkdir()
+    told = Told(folder=folder)
+    places = Places(scratch=place, project=DATABASE, folder=folder)
+    async with place.app() as app:
+        await (await app.projects("torture")).create(PROJECT)
+        await app.secrets(PROJECT)
+    await effort.plant(place)
+    async with place.asked(DATABASE) as admin:
+        await admin.execute(_REFUSE)
+    decoys = {name: canary() for name in PLACES}
+    values = effort.count(1_000, quick=40)
+    async with places.watched():
+        await through_tools(place, told, PROJECT, values)
+        line = CommandLine(place=place, told=told, project=PROJECT, folder=tree)
+        await through_commands(line, effort.count(200, quick=5), part=effort.quick)
+        made = await _made(place)
+        await mark(places, decoys)
+    for one in await searched(places, told, decoys, made, values):
+        yield one
 
 
-def _hardly(planted: Planted, missed: set[str], aside: set[str]) -> list[str]:
-    """Kinds of which less than half was caught."""
-    caught: defaultdict[str, Counter[bool]] = defaultdict(Counter)
-    for path, one in planted.samples.items():
-        caught[one.kind][path not in missed] += 1
-    return [name for name, n in caught.items() if name not in aside and n[True] < n[False]]
+async def _made(place: Scratch) -> dict[str, str]:
+    """Values that the server has made, and that nobody has seen."""
+    async with place.app() as app:
+        found = await (await app.secrets(PROJECT)).use(purpose="torture")
+    return {f"made {name}": value for name, value in found.items() if name.startswith("G")}
 
 
-def _said(one: Sample, text: str) -> bool:
-    return any(piece in text for piece in one.pieces)
+async def searched(
+    places: Places, told: Told, decoys: dict[str, str], made: dict[str, str], values: int
+) -> list[Invariant]:
+    """What was found, where; each place holds a value that was put there on purpose."""
+    marks = {f"mark {place}": value for place, value in decoys.items()}
+    search = Search(values=told.values | made | marks)
+    leaked, blind, size = [], [], 0
+    for place, pieces in (await places.contents()).items():
+        found: set[str] = set()
+        for piece in pieces:
+            size += len(piece)
+            found |= search.find(piece)
+        if f"mark {place}" not in found:
+            blind.append(place)
+        leaked += [f"{place}: {name}" for name in found if not name.startswith("mark ")]
+    return [
+        none_of("values found", leaked, f"{len(PLACES)} places, {size / 1e6:.0f} MB"),
+        none_of("places not searched", blind, "a value was put into each on purpose"),
+        none_of("wrong answers", told.wrong, "defects of ours"),
+        at_least("values", len(told.values) + len(made), values, f"{len(made)} made unseen"),
+        at_least("answers", told.answers, values // 2, f"{told.refused} of them refusals"),
+        at_least("answers that were allowed", told.allowed, 1, "by a person, and none else"),
+    ]
 
 
-def _kept(text: str, stored: str) -> bool:
-    return all(line.strip() in stored for line in text.split("\n"))
-
-
-def _windows(texts: Iterable[str]) -> set[bytes]:
-    """All that stands in a window somewhere, in lower case as terms are."""
-    return {
-        data[at : at + WINDOW]
-        for text in texts
-        if (data := text.lower().encode())
-        for at in range(len(data) - WINDOW + 1)
-    }
-
-
-def _remains(
-    hidden: list[Sample], missed: list[Sample], public: Iterable[str], held: Mapping[str, bytes]
-) -> Iterator[str]:
-    """Where a part of a caught secret stands all the same."""
-    around = [_without(one) for one in (*hidden, *missed)]
-    known = _windows([*public, *around, *(one.text for one in missed)])
-    for column, data in held.items():
-        lower = data.lower()
-        there = {lower[at : at + WINDOW] for at in range(len(lower) - WINDOW + 1)}
-        for one in hidden:
-            if rest := (_windows(one.pieces) - known) & there:
-                yield f"{column}: {one.kind}: {min(rest)!r}"
-
-
-def _without(one: Sample) -> str:
-    """What stands around a secret."""
-    text = one.text
-    for piece in one.pieces:
-        text = text.replace(piece, "\n")
-    return text
+async def rotations(
+    effort: Effort, place: Scratch, app: App, kind: str, rows: int
+) -> AsyncIterator[Invariant]:
+    """One kind of rotation."""
+    rotation = await rotated(place, app, kind, rows)
+    meant = f"{rotation.looks} looks at {rows} values, {rotation.deaths} deaths"
+    yield none_of(f"unreadable, {kind} key", rotation.lost, meant)
+    yield none_of(f"left by it, {kind} key", rotation.left, "older keys in use, defects")
+    floor = effort.count(1_000 if kind == "data" else 200, quick=2)
+    yield at_least(f"deaths, {kind} key", rotation.deaths, floor, "with -9, at another row each")
+    yield at_least(f"rotations done, {kind} key", rotation.finished, 1, "by who did not die")

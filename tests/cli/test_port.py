@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from undercroft.app import App
 
 from .test_tools import Run, cli
 
@@ -68,3 +72,31 @@ def test_a_linked_worktree_has_the_project_of_its_main_checkout_and_ports_of_its
     seen = json.loads(cli("ports", "--json").stdout)["ports"]
     mine = {one["worktree"]: one["project"] for one in seen if one["port"] in ports}
     assert mine == {str(main): main.name, str(linked): main.name}
+
+
+async def test_what_nobody_foresaw_tells_no_row_and_no_place(
+    cli: Run, checkout: Path, app: App, connect: Any
+) -> None:
+    await app.ground()
+    # A trigger of somebody's own, with an error that we know nothing of.
+    admin = await connect(app.settings.registry_database)
+    owner = "SELECT relowner::regrole FROM pg_class WHERE oid = 'public.port_allocations'::regclass"
+    await admin.execute(f"SET ROLE {await admin.fetchval(owner)}")
+    await admin.execute(
+        "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "RAISE EXCEPTION 'row: %', NEW USING ERRCODE = 'ZZ999'; END $$"
+    )
+    await admin.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON public.port_allocations "
+        "FOR EACH ROW EXECUTE FUNCTION public.refuse()"
+    )
+    failed = await asyncio.to_thread(cli, "port", "web")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert "this should not have happened" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    told = await asyncio.to_thread(cli, "--log-level", "debug", "port", "web")
+    assert told.returncode == 1
+    assert "cli/port.py" in told.stderr
+    for one in (failed, told):
+        assert "row:" not in one.stderr
+        assert str(checkout) not in one.stderr

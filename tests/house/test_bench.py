@@ -97,6 +97,17 @@ def test_ports_are_measured_beside_their_insert_and_full_ranges_beside_empty_one
     assert done.returncode == (0 if report["held"] == 7 else 1)
 
 
+def test_a_command_is_measured_beside_another_one_and_its_veil_beside_none() -> None:
+    done = bench("run", "--quick", "--json")
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    veil, start = report["figures"]
+    assert (veil["name"], veil["target"], veil["at_least"]) == ("veil", 50, True)
+    assert (start["name"], start["target"]) == ("run -- true", 1.5)
+    assert all(one["ours"] > 0 and one["bare"] > 0 for one in (veil, start))
+    assert done.returncode == (0 if report["held"] == 2 else 1)
+
+
 def test_secrets_are_measured_beside_the_same_statements_without_encryption() -> None:
     done = bench("secrets", "--quick", "--json")
     assert done.stderr == ""
@@ -113,7 +124,7 @@ def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     done = bench("entites")
     assert done.returncode == 1
     assert (
-        "'entites': entities, index, ports, search, search-quality, secrets, start, "
+        "'entites': entities, index, ports, run, search, search-quality, secrets, start, "
         "entities.records" in done.stderr
     )
 

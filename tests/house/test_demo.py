@@ -51,6 +51,7 @@ def test_the_demonstration_works_and_leaves_nothing(history: Path, tmp_path: Pat
     assert "1 files are searchable" in done.stdout
     assert "an answer to “Grow” is found" in done.stdout
     assert "3 records are stored" in done.stdout
+    assert "key ***SHOP_KEY***" in done.stdout
     assert "Every step did what it says" in done.stdout
     assert "\x1b" not in done.stdout, "colours without a terminal"
     assert not list(scratch.glob("undercroft-demo-*"))

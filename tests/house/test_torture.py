@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -44,7 +46,7 @@ def left_behind(folder: str) -> list[str]:
     "scenario",
     [
         *("crashes", "one_record", "projects", "many_projects", "many_servers", "cancellations"),
-        *("indexing", "hostile_trees", "secrets", "ports"),
+        *("indexing", "hostile_trees", "masking", "ports", "children", "secrets"),
     ],
 )
 def test_a_short_run_holds(scenario: str, tmp_path: Path) -> None:
@@ -67,9 +69,12 @@ def test_migrations_hold_whatever_kills_them() -> None:
         ("version", "one_record"),
         ("lock", "projects"),
         ("link", "hostile_trees"),
-        ("mask", "secrets"),
+        ("mask", "masking"),
         ("constraint", "ports"),
         ("probe", "ports"),
+        ("place", "secrets"),
+        ("held", "children"),
+        ("base64", "children"),
     ],
 )
 def test_a_planted_fault_is_caught(fault: str, scenario: str) -> None:
@@ -152,6 +157,21 @@ def test_a_version_given_to_two_is_noticed(parts: Any) -> None:
 def test_an_order_against_real_time_is_noticed(parts: Any) -> None:
     made = [changes()[0] | {"began": 9, "ended": 10}, *changes()[1:]]
     assert broken_in(parts, rows(), made) == {"against real time"}
+
+
+def test_a_value_is_found_in_every_form_at_every_place(parts: Any) -> None:
+    canaries = parts("tortures.secret_canaries")
+    value, other = canaries.canary(), canaries.canary()
+    search = canaries.Search(values={"it": value, "other": other})
+    raw = value.encode()
+    forms = [raw, raw.hex().encode(), raw.hex().upper().encode(), quote(value, safe="").encode()]
+    forms += [base64.b64encode(b"x" * before + raw + b"yy") for before in range(3)]
+    forms += [base64.urlsafe_b64encode(b"user:" + raw)]
+    for form in forms:
+        for before in (0, 1, 7, 8, canaries.CHUNK - 5):
+            assert search.find(b"." * before + form + b"...") == {"it"}, form
+    assert search.find(b"") == search.find(raw[-4:]) == set()
+    assert search.find(raw + other.encode()) == {"it", "other"}
 
 
 def asked(do: str, process: int, began: float, *ports: int, **facts: Any) -> dict[str, Any]:

@@ -30,9 +30,9 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
     given = {
         "UNDERCROFT_HOME": str(settings.home),
         "UNDERCROFT_KEY_PROVIDER": "file",
-        "UNDERCROFT_KEY_FOLDER": str(settings.key_folder),
         "UNDERCROFT_DATABASE_URL": settings.database_url,
         "UNDERCROFT_REGISTRY_DATABASE": settings.registry_database,
+        "UNDERCROFT_KEY_FOLDER": str(settings.key_folder),
         "UNDERCROFT_TOOLSETS": "all",
         "UNDERCROFT_LOG_FORMAT": "json",
         "PYTHONPATH": os.pathsep.join([SERVER, os.environ.get("PYTHONPATH", "")]),

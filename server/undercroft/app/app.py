@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from undercroft.app.ground import Ground
     from undercroft.db.database import Database
     from undercroft.mcp.call import OpenProject
+    from undercroft.secrets.asking import Asking
     from undercroft.secrets.models import Rotated
     from undercroft.settings import Settings
 
@@ -65,8 +67,16 @@ class App:
             Entities: Entities,
             Codebase: lambda database: Codebase(database, self._roots, self.started.models),
             Ports: lambda database: Ports(database, self.started.machine),
-            Secrets: lambda database: Secrets(database, self.started.ring),
+            Secrets: lambda database: Secrets(database, self.started.ring, self.asking),
         }
+
+    @cached_property
+    def asking(self) -> Asking:
+        """Where persons are asked for secrets."""
+        from undercroft.secrets.asking import PATIENCE, Asking  # noqa: PLC0415 - a web server
+
+        # A call must have its answer before its deadline, whatever the person does.
+        return Asking(min(PATIENCE, self.settings.call_timeout / 2))
 
     @property
     def started(self) -> Ground:
@@ -154,6 +164,8 @@ class App:
     async def close(self) -> None:
         """Let calls in flight finish within the deadline, then give everything back."""
         await self.boundary.drain(self.settings.shutdown_timeout)
+        if "asking" in vars(self):
+            await self.asking.close()
         if self._laying is not None:
             await asyncio.gather(self._laying, return_exceptions=True)
         if self._ground is not None:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import inspect
 import sys
+import traceback
 from typing import Any
 
 from undercroft import __version__
@@ -31,6 +32,7 @@ COMMANDS = (
     "port",
     "ports",
     "secret",
+    "run",
     "call",
     "tools",
     "project",
@@ -46,8 +48,10 @@ def run(arguments: list[str]) -> int:
     """Run one command; the exit status."""
     parser = make_parser(only=_command(arguments))
     args = parser.parse_args(arguments)
+    debug = False
     try:
         settings = load_settings({f.name: getattr(args, f.name, None) for f in fields()})
+        debug = settings.log_level == "debug"
         if not hasattr(args, "run"):
             args.run = _module("serve").run
         result = args.run(args, settings)
@@ -62,6 +66,18 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except Exception as error:  # noqa: BLE001 - what it says may be a row, a statement or a path
+        return _unforeseen(error, debug=debug)
+
+
+def _unforeseen(error: Exception, *, debug: bool) -> int:
+    """Say that it is our fault; where it happened is for a report, and has nobody's data."""
+    if debug:
+        traceback.print_tb(error.__traceback__)
+    print(f"undercroft: this should not have happened ({type(error).__name__}).", file=sys.stderr)
+    if not debug:
+        print("  Run it again with --log-level debug, and report what it says.", file=sys.stderr)
+    return EXIT_CODES["internal"]
 
 
 def _command(arguments: list[str]) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from undercroft.cli import secret_keys, secret_tables
+from undercroft.cli.inject import add_inject
 from undercroft.cli.secret_input import (
     confirm,
     given_value,
@@ -34,6 +35,7 @@ def add_parser(commands: Any) -> None:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_going_in(verbs)
     _add_leaving(verbs)
+    add_inject(verbs)
     secret_tables.add_verbs(verbs)
     secret_keys.add_verbs(verbs)
 

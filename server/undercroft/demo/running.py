@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from undercroft.demo.script import Play
+    from undercroft.demo.stage import Stage
+
+TALK = 'echo "port $SHOP_PORT, key $SHOP_KEY"; printf %s "shop:$SHOP_KEY" | base64'
+"""A command that says too much, plainly and as an HTTP header does."""
 
 
 async def show_ports(play: Play) -> None:
@@ -27,6 +31,23 @@ async def show_ports(play: Play) -> None:
     play.promise(
         alive == {"main": "listening", "fix-login": "silent"},
         "what listens is seen, with its process",
+    )
+
+
+async def show_child(play: Play, stage: Stage) -> None:
+    """A command uses a secret that the conversation never sees."""
+    play.transcript.step("Secrets: a command uses one, and nobody sees it")
+    await play.call("generate_secret", name="SHOP_KEY")
+    given = await play.call("allocate_port", service="shop", worktree=str(stage.folder))
+    play.transcript.call("undercroft run", {"--": f"sh -c '{TALK}'"})
+    status, said = await stage.command(play.project, "run", "--", "sh", "-c", TALK)
+    for line in said.splitlines():
+        play.transcript.say(f"     {line}", "dim")
+    play.promise(
+        status == 0
+        and f"port {given['ports']['shop']}, key ***SHOP_KEY***\n" in said
+        and said.count("***SHOP_KEY***") == 2,  # noqa: PLR2004 - bare, and in base64
+        "it had the key and the port, and its output shows the key's name, in base64 too",
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp import MCPError
 
-from undercroft.demo.running import show_ports
+from undercroft.demo.running import show_child, show_ports
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -40,7 +40,7 @@ async def show(stage: Stage, material: Material, transcript: Transcript) -> None
     try:
         async with stage.client() as client:
             play = Play(client=client, transcript=transcript, material=material)
-            failure = await _play(play, stage.project, started)
+            failure = await _play(play, stage, started)
     except* (OSError, MCPError) as errors:
         # Raised here, it would come out in a group again.
         failure = BrokenPromise(f"client and server did not come to terms: {_innermost(errors)}")
@@ -51,15 +51,16 @@ async def show(stage: Stage, material: Material, transcript: Transcript) -> None
     transcript.say("The client has left, and so has its server.")
 
 
-async def _play(play: Play, project: str, started: float) -> BrokenPromise | None:
+async def _play(play: Play, stage: Stage, started: float) -> BrokenPromise | None:
     """Do all steps; the failure is returned, since the client would wrap what is raised."""
     try:
         await play.look_around(started)
-        await play.make_project(project)
+        await play.make_project(stage.project)
         await play.find_code()
         await play.keep_records()
         await play.change_and_go_back()
         await show_ports(play)
+        await show_child(play, stage)
     except BrokenPromise as broken:
         return broken
     return None

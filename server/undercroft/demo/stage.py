@@ -1,5 +1,6 @@
 """Where a demonstration happens: which server is started, and with which home."""
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -50,6 +51,12 @@ class Stage:
             passed |= {name for name in os.environ if name.startswith(PREFIX)}
         environment = {name: os.environ[name] for name in passed}
         environment |= {"UNDERCROFT_HOME": str(self.home), "UNDERCROFT_LOG_LEVEL": "warning"}
+        if not self.settings:
+            # A person's keyring has no part in it.
+            environment |= {
+                "UNDERCROFT_KEY_PROVIDER": "file",
+                "UNDERCROFT_KEY_FOLDER": str(self.scratch / "keys"),
+            }
         # The root folder belongs to no project: calls name theirs.
         return StdioServerParameters(
             command=sys.executable, args=["-m", "undercroft"], env=environment, cwd="/"
@@ -63,6 +70,27 @@ class Stage:
             who = Implementation(name="undercroft-demo", version=__version__)
             async with Client(transport, client_info=who) as client:
                 yield client
+
+    async def command(self, project: str, *words: str) -> tuple[int, str]:
+        """Exit status and output of `undercroft …`, as an agent's shell runs it in `folder`."""
+        server = self.parameters
+        self.folder.mkdir(exist_ok=True)
+        process = await asyncio.create_subprocess_exec(
+            server.command,
+            *(*server.args, "--project", project, *words),
+            env={"PATH": os.environ.get("PATH", os.defpath), **(server.env or {})},
+            cwd=self.folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return process.returncode or 0, output.decode("utf-8", "replace")
+
+    @property
+    def folder(self) -> Path:
+        """Where commands are run."""
+        return self.scratch.resolve() / "shop"
 
     def last_words(self) -> str:
         """The end of the server's log."""

@@ -31,6 +31,7 @@ from undercroft.mcp.call import Caller, Directory, Outcome
 from undercroft.mcp.deadline import Deadline
 from undercroft.mcp.results import as_object, refuse_oversize
 from undercroft.mcp.toolset import Catalog, Tool
+from undercroft.person import Person, Question
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -90,6 +91,8 @@ class Boundary:
         except UndercroftError as error:
             failure = error
             outcome = _failed(error, call_id, call)
+        except Question as question:
+            outcome = Outcome(text="{}", question=question)
         except asyncio.CancelledError:
             failure = OutcomeUnknown("The call was cancelled.")
             raise
@@ -171,7 +174,6 @@ class Boundary:
         elif call.tool.scope == "machine":
             name = call.arguments.pop("project", "")
             call.project = await self.directory.named(name, call.caller.folder)
-            call.caller = replace(call.caller, project=call.project)
             database = await self.directory.registry()
         else:
             name = call.arguments.pop("project", "")
@@ -184,7 +186,7 @@ class Boundary:
     async def _invoke(self, call: _Call, database: Database) -> dict[str, Any]:
         service = self.services[call.tool.service](database)
         for name, kind in call.tool.injected.items():
-            call.arguments[name] = call.caller if kind is Caller else call.caller.progress
+            call.arguments[name] = _injection(call, kind)
         return as_object(await call.tool.body(service, **call.arguments))
 
     def _finish(  # noqa: PLR0913, PLR0917 - the parts of one log line
@@ -239,6 +241,12 @@ class Boundary:
         except TimeoutError:
             return False
         return True
+
+
+def _injection(call: _Call, kind: type) -> Any:
+    if kind is Caller:
+        return replace(call.caller, project=call.project or "")
+    return call.caller.person if kind is Person else call.caller.progress
 
 
 def _failed(error: UndercroftError, call_id: str, call: _Call | None) -> Outcome:

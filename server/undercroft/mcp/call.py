@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pydantic_core import from_json
 
+from undercroft.person import Nobody, Person, Question
 from undercroft.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ class Caller:
     folder: Path | None = None
     """The caller's working folder; None where it is unknown, as over HTTP."""
     progress: Progress = field(default=silent)
+    person: Person = field(default_factory=Nobody)
     transport: str = "python"
     project: str = ""
-    """The project that the call means, where its tool works in the registry for one."""
+    """The project that the call means, for a tool that asks for its caller."""
 
 
 class Outcome(NamedTuple):
@@ -36,6 +38,8 @@ class Outcome(NamedTuple):
     failed: bool = False
     project: str | None = None
     wrote: bool = False
+    question: Question | None = None
+    """In place of an answer, what a person has to say before the call is sent once more."""
 
     @property
     def body(self) -> dict[str, Any]:

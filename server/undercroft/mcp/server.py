@@ -27,6 +27,7 @@ from mcp_types import (
     Completion,
     EmptyResult,
     GetPromptResult,
+    InputRequiredResult,
     PaginatedRequestParams,
     PromptArgument,
     PromptMessage,
@@ -46,6 +47,7 @@ from pydantic_core import to_json
 from undercroft import __version__
 from undercroft.errors import InvalidInput, NotFound, UndercroftError
 from undercroft.mcp.call import Caller, Outcome
+from undercroft.mcp.person import as_result, person_behind
 from undercroft.mcp.resources import Shelf
 from undercroft.mcp.subscriptions import Followers
 
@@ -134,9 +136,11 @@ class Server(MCPServer[Any]):
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
-    ) -> CallToolResult:
+    ) -> CallToolResult | InputRequiredResult:
         """Pass a call to the boundary."""
         outcome = await self._boundary.call(name, arguments, self._caller(context))
+        if outcome.question is not None:
+            return as_result(outcome.question)
         if outcome.wrote:
             self._announce(outcome)
         return CallToolResult(
@@ -152,6 +156,7 @@ class Server(MCPServer[Any]):
             actor=self._actor or _client_name(context),
             folder=self._folder,
             progress=_Reporter(context),
+            person=person_behind(context, self._transport),
             transport=self._transport,
         )
 

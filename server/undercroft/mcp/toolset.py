@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 from undercroft.errors import InvalidInput
 from undercroft.mcp.call import Caller
 from undercroft.mcp.schema import compact
+from undercroft.person import Person
 from undercroft.progress import Progress
 
 Scope = Literal["project", "registry", "machine"]
@@ -26,7 +27,7 @@ Scope = Literal["project", "registry", "machine"]
 Body = Callable[..., Awaitable[Any]]
 B = TypeVar("B", bound=Body)
 
-_INJECTED = (Progress, Caller)
+_INJECTED = (Progress, Caller, Person)
 _ARGUMENTS = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 
@@ -67,7 +68,7 @@ class Tool:
 
     @cached_property
     def injected(self) -> dict[str, type]:
-        """Parameters that the boundary fills: the caller itself, or its progress."""
+        """Parameters that the boundary fills: the caller, its progress or its person."""
         return {p.name: p.annotation for p in self._parameters if p.annotation in _INJECTED}
 
     @cached_property

@@ -51,6 +51,15 @@ class SecretDetails(Secret):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pending:
+    """A secret that a person is asked for, on a page that only they see."""
+
+    name: str
+    waiting: bool = True
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Generation:
     """How the server makes a value."""
 

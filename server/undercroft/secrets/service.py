@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 from undercroft.errors import InvalidInput, UndercroftError
 from undercroft.paging import Page, decode_cursor, page_of
+from undercroft.secrets.by_person import Asked
 from undercroft.secrets.data_keys import SQL
 from undercroft.secrets.giving import Giving
-from undercroft.secrets.making import Making
 from undercroft.secrets.models import Access, Rotated, Secret, Verdict
 from undercroft.secrets.names import check_name, check_value
 from undercroft.secrets.rotating import rotate_data_key
 from undercroft.secrets.vault import log_access, moved_on
 
 
-class Secrets(Making, Giving):
+class Secrets(Asked, Giving):
     """Secrets of one project."""
 
     async def page(

@@ -1,14 +1,15 @@
 """Secrets as tools: an agent names them, and never sees them."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from undercroft.errors import InvalidInput
+from undercroft.mcp.call import Caller
 from undercroft.mcp.toolset import Confidential, Toolset
 from undercroft.paging import Page
-from undercroft.secrets.models import Access, Rotated, Secret, SecretDetails, Template
+from undercroft.person import Person
+from undercroft.secrets.models import Access, Pending, Rotated, Secret, SecretDetails, Template
 from undercroft.secrets.service import Secrets
 
 tools = Toolset("secrets")
@@ -21,22 +22,19 @@ Limit = Annotated[int, Field(ge=1, le=200)]
 @tools.write
 async def store_secret(  # noqa: PLR0913, PLR0917 - what is known of a secret
     secrets: Secrets,
+    caller: Caller,
+    person: Person,
     name: str,
     value: Value = "",
     kind: str = "",
     description: str = "",
     expires_days: int = 0,
-) -> Secret:
-    """Keep a value by name (STRIPE_KEY). Without value: says how a person gives it unseen."""
-    if not value:
-        raise InvalidInput(
-            "No value was given.",
-            hint=f"Ask the person to run `undercroft secret set {name[:128]}` in a terminal of "
-            "this folder: the value stays out of the conversation.",
-        )
-    return await secrets.set(
-        name, value, kind=kind, description=description, expires_days=expires_days
-    )
+) -> Secret | Pending:
+    """Keep a value by name (STRIPE_KEY). Without value: a person gives it unseen."""
+    more: Any = {"kind": kind, "description": description, "expires_days": expires_days}
+    if value:
+        return await secrets.set(name, value, **more)
+    return await secrets.ask(name, person, project=caller.project, **more)
 
 
 @tools.write
