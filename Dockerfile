@@ -26,6 +26,7 @@ ENV PATH=/opt/undercroft/bin:$PATH \
     UNDERCROFT_TRANSPORT=http \
     UNDERCROFT_HOST=0.0.0.0 \
     UNDERCROFT_PORT=8377 \
+    UNDERCROFT_KEY_PROVIDER=environment \
     UNDERCROFT_LOG_FORMAT=json
 USER 10001
 WORKDIR /home/undercroft

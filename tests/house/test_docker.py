@@ -62,6 +62,8 @@ def test_what_the_image_copies_is_let_through_and_exists(root: Path, dockerfile:
 
 def test_every_variable_is_a_setting(dockerfile: str, compose: dict[str, Any]) -> None:
     known = {f"UNDERCROFT_{field.name.upper()}" for field in fields()}
+    # Of the environment alone.
+    known |= {"UNDERCROFT_KEY", "UNDERCROFT_OLD_KEYS"}
     server = compose["services"]["server"]["environment"]
     assert set(re.findall(r"\bUNDERCROFT_[A-Z_]+", dockerfile)) | set(server) <= known
 
@@ -70,10 +72,10 @@ def test_secrets_come_from_the_environment_and_are_demanded(compose: dict[str, A
     found = 0
     for service in compose["services"].values():
         for name, value in service["environment"].items():
-            if re.search(r"TOKEN|PASSWORD|URL", name):
+            if re.search(r"TOKEN|PASSWORD|URL|KEY$", name):
                 assert re.search(r"\$\{[A-Z_]+:\?[^}]+\}", value), name
                 found += 1
-    assert found == 4
+    assert found == 5
 
 
 def test_only_this_machine_reaches_the_server(compose: dict[str, Any]) -> None:

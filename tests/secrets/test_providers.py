@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import threading
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from undercroft.app import open_app
 from undercroft.app.doctor import examine
 from undercroft.errors import Conflict, Forbidden, InvalidInput, Unavailable
 from undercroft.secrets.cipher import Key
-from undercroft.secrets.providers import provider_named, system
+from undercroft.secrets.providers import keys_of, provider_named, system
 from undercroft.secrets.providers.files import KeyFiles
 from undercroft.secrets.service import Secrets
 from undercroft.settings import Settings
@@ -243,6 +243,20 @@ async def test_keys_that_are_printed_one_after_the_other_are_all_read(tmp_path: 
     endless = provider_named("command", tmp_path, "yes")
     with pytest.raises(Unavailable, match="prints more than 65536 bytes"):
         await endless.offer()
+
+
+def test_a_key_is_known_in_each_of_its_spellings() -> None:
+    raw = bytes(range(223, 255))
+    spellings = (
+        b64encode(raw).decode(),
+        urlsafe_b64encode(raw).decode(),
+        raw.hex(),
+        raw.hex().upper(),
+    )
+    assert {key.id for key in keys_of(", ".join(spellings), "x")} == {Key(raw).id}
+    for wrong in ("x", raw.hex()[:-1], b64encode(raw[:-1]).decode(), "é" * 64, "-" * 44):
+        with pytest.raises(InvalidInput, match="32 bytes"):
+            keys_of(wrong, "x")
 
 
 async def test_a_program_that_does_not_end_is_ended(

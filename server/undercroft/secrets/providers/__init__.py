@@ -68,26 +68,40 @@ async def automatic() -> Name:
 
 
 def keys_of(text: str, where: str) -> list[Key]:
-    """Keys in base64, separated by commas or white space.
+    """Keys in base64 or hexadecimal digits, separated by commas or white space.
 
     Raises:
-        InvalidInput: One is not 32 bytes in base64; it is not repeated.
+        InvalidInput: One is not 32 bytes in either; it is not repeated.
 
     """
-    from base64 import b64decode  # noqa: PLC0415 - with the key itself
-
-    from undercroft.secrets.cipher import KEY_BYTES, Key  # noqa: PLC0415
+    from undercroft.secrets.cipher import Key  # noqa: PLC0415 - the cheap half of it
 
     keys = []
     for word in text.replace(",", " ").split():
-        try:
-            material = b64decode(word.encode(), altchars=b"-_" if set("-_") & set(word) else None)
-        except ValueError:
-            material = b""
-        if len(material) != KEY_BYTES:
+        material = _bytes_of(word)
+        if material is None:
             raise InvalidInput(
                 f"{where} does not give keys of 32 bytes in base64.",
                 hint="`openssl rand -base64 32` makes one.",
             )
         keys.append(Key(material))
     return keys
+
+
+def _bytes_of(word: str) -> bytes | None:
+    """32 bytes; hexadecimal digits would be 48 in base64, so neither is taken for the other."""
+    from base64 import b64decode  # noqa: PLC0415 - with the key itself
+
+    from undercroft.secrets.cipher import KEY_BYTES  # noqa: PLC0415 - as above
+
+    try:
+        if len(word) == 2 * KEY_BYTES:
+            return bytes.fromhex(word)
+        material = b64decode(word.translate(_STANDARD), validate=True)
+    except ValueError:
+        return None
+    return material if len(material) == KEY_BYTES else None
+
+
+_STANDARD = str.maketrans("-_", "+/")
+"""From the URL's alphabet of base64 to the usual one."""
