@@ -72,7 +72,7 @@ def test_the_commands_of_the_readme_run(environment: dict[str, str], tmp_path: P
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         ran += 1
-    assert ran == 10
+    assert ran == 11
 
 
 @pytest.mark.parametrize("words", shell_commands(), ids=" ".join)
