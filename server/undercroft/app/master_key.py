@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,52 +28,59 @@ async def rotate_master_key(ground: Ground) -> Rotated:
     The older key stays with its provider: a project that could not be reached, and every backup
     made before, still needs it.
     """
-    named, _ = await _named(ground)
+    named = await _named(ground)
     current = await ground.ring.current(sorted(named), anew=True)
-    moved, damaged, left = await _wrap(ground) if named - {current.id} else (0, 0, set())
+    done = await _wrap(ground) if named - {current.id} else _Wrapped()
     # Nothing to finish, or what is left cannot be: then a rotation of its own begins.
-    if not moved:
+    if not done.moved:
         current = await ground.ring.replace()
-        moved, damaged, left = await _wrap(ground)
-    # Another server may have made a data key meanwhile.
-    named, mute = await _named(ground)
+        done = await _wrap(ground)
     return Rotated(
         key=current.id,
-        moved=moved,
-        left=len(left | mute),
-        damaged=damaged,
-        older=sorted(named - {current.id}),
+        moved=done.moved,
+        left=len(done.left),
+        damaged=done.damaged,
+        older=sorted(done.named - {current.id}),
     )
 
 
-async def _wrap(ground: Ground) -> tuple[int, int, set[str]]:
-    """How many data keys were wrapped anew, how many are damaged, and the projects left out."""
-    moved, damaged = 0, 0
-    left: set[str] = set()
+@dataclass
+class _Wrapped:
+    """What became of the data keys of all projects."""
+
+    moved: int = 0
+    damaged: int = 0
+    left: set[str] = field(default_factory=set)
+    """Projects that could not be reached."""
+    named: set[str] = field(default_factory=set)
+    """Key-encryption keys that the others name afterwards."""
+
+
+async def _wrap(ground: Ground) -> _Wrapped:
+    total = _Wrapped()
     for project in await _every(ground):
         try:
             async with _open(ground, project) as database:
                 done = await rewrap(database, ground.ring)
+                total.moved += done.moved
+                total.damaged += done.damaged
+                total.named |= set(await wrappers(database))
         except UndercroftError as error:
-            left.add(project.name)
+            total.left.add(project.name)
             log.warning("key_not_rotated", project=project.name, error=error.code)
-        else:
-            moved, damaged = moved + done.moved, damaged + done.damaged
-    return moved, damaged, left
+    return total
 
 
-async def _named(ground: Ground) -> tuple[set[str], set[str]]:
-    """Keys that projects name, and the projects that cannot be asked."""
+async def _named(ground: Ground) -> set[str]:
+    """Keys that projects name, as far as they can be asked."""
     named: set[str] = set()
-    mute: set[str] = set()
     for project in await _every(ground):
         try:
             async with _open(ground, project) as database:
                 named |= set(await wrappers(database))
         except UndercroftError as error:
-            mute.add(project.name)
             log.warning("key_not_seen", project=project.name, error=error.code)
-    return named, mute
+    return named
 
 
 async def _every(ground: Ground) -> list[Project]:
