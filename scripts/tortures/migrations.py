@@ -26,11 +26,11 @@ async def torture(effort: Effort) -> AsyncIterator[Invariant]:
     async with scratch(effort.fault) as place:
         await place.configure(fsync="off")
         async with place.app() as app:
-            for number in range(PROJECTS):
+            for number in range(effort.count(PROJECTS, quick=1)):
                 await ask(app, "create_project", name=f"field_{number}")
         await effort.plant(place)
         effort.tell("killed at every statement")
-        deaths = await _killed_at_each(place, effort.count(1, quick=16))
+        deaths = await _killed_at_each(place, effort.count(1, quick=22))
         wrong = [text for death in deaths for text in death["wrong"]]
         yield none_of("databases wrong after a kill", wrong, "once migrated again")
         yield at_least("kills", len(deaths) - 1, 10, "each at another statement")

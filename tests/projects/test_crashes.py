@@ -66,13 +66,13 @@ async def test_drop_killed_at_each_statement_is_finished_by_the_next_server(fork
 
 
 async def test_a_template_killed_in_the_making_is_made_anew(forks) -> None:
-    seen = await forks(job="template", stride=13, first=2)
+    seen = await forks(job="template", stride=31, first=2)
     assert len(seen) > 6
     assert all(step["mended"][1] == READY for step in seen)
 
 
 async def test_the_first_start_killed_at_each_statement_can_be_repeated(forks) -> None:
-    seen = await forks(job="registry", stride=5, first=1)
+    seen = await forks(job="registry", stride=9, first=1)
     assert len(seen) > 6
     assert not seen[-1]["killed"]
 
