@@ -77,10 +77,11 @@ def test_ctrl_c_reaches_the_child_once_and_its_death_is_ours(person: Any) -> Non
 
 def test_the_child_follows_the_size_of_the_terminal(person: Any) -> None:
     one = person(
-        code="import os, signal\n"
+        # What comes just before a read that blocks would be noticed only behind it.
+        code="import os, select, signal\n"
         "signal.signal(signal.SIGWINCH, lambda *_: print(os.get_terminal_size(), flush=True))\n"
         "print('ready', flush=True)\n"
-        "input()"
+        "while not select.select([0], [], [], 0.1)[0]: pass"
     )
     one.sees(b"ready")
     fcntl.ioctl(one.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
