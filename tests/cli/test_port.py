@@ -100,3 +100,12 @@ async def test_what_nobody_foresaw_tells_no_row_and_no_place(
     for one in (failed, told):
         assert "row:" not in one.stderr
         assert str(checkout) not in one.stderr
+
+
+def test_several_services_are_named_in_one_call(cli: Run, checkout: Path) -> None:
+    assert cli("port", "web").returncode == 0
+    done = cli("call", "allocate_port", 'service=["web","db"]', "--json")
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)["ports"]) == {"web", "db"}
+    one = cli("call", "allocate_port", "service=web", "--json")
+    assert set(json.loads(one.stdout)["ports"]) == {"web"}

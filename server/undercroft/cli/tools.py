@@ -159,7 +159,7 @@ def _read(value: str) -> str:
 
 def _value(key: str, text: str, schema: dict[str, Any]) -> Any:
     kinds = {part.get("type") for part in (schema, *schema.get("anyOf", []))}
-    if "string" in kinds or "enum" in schema:
+    if "enum" in schema or ("string" in kinds and not (text[:1] == "[" and "array" in kinds)):
         return text
     try:
         return json.loads(text)
