@@ -7,5 +7,6 @@ DROP FUNCTION workflow.new_work_id(), workflow.work_key_between(numeric, numeric
     workflow.work_progress(text), workflow.work_reaches(text, boolean, text, boolean, text),
     workflow.add_work_blockers(text[], integer), workflow.share_work_parent(text),
     workflow.check_new_work(), workflow.check_work_change(), workflow.follow_work_change(),
-    workflow.record_work_history(), workflow.follow_work_link(), workflow.delete_work(text, text, text),
-    workflow.restore_work(text, text, text), workflow.check_review_change();
+    workflow.record_work_history(), workflow.follow_work_link(), workflow.delete_work(text, integer, text, text),
+    workflow.restore_work(text, integer, text, text), workflow.take_work_graph(),
+    workflow.lock_work_graph(), workflow.check_review_change();

@@ -12,10 +12,13 @@
 --     is updated; only then is it looked whether a circle would close. So of two changes that close one
 --     together, the second sees the first.
 --   * open_blockers counts what an item waits for: its own open blockers, and one more while its parent
---     waits. A link locks both its ends before it counts, and closing the source updates that row: one
+--     waits. A link locks its source before it counts, and closing the source updates that row: one
 --     of them sees the other.
 --   * An item that is open has an open parent. Who opens, adds or moves holds the parent with FOR SHARE;
 --     who closes the parent looks for open children after it has the parent's row.
+-- Nobody waits in a circle either: who locks more than one item has locked the row of work_graph first.
+-- Who finds out too late that it takes more than one does not wait for that row, but fails with
+-- serialization_failure, and tries again.
 -- A claim is an epoch and a time: whoever writes under it names the epoch, and both are conditions of
 -- the very UPDATE. Only PostgreSQL's clock counts.
 
@@ -345,15 +348,27 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM reached WHERE id = to_id AND done = to_done)
 $$;
 
+-- Lock the graph for one who has an item already: who has the graph may be waiting for that item.
+CREATE FUNCTION workflow.take_work_graph() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM workflow.work_graph FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'another changes the graph' USING ERRCODE = 'serialization_failure';
+    END IF;
+END
+$$;
+
 -- Add to what some items wait for; where one begins or ceases to wait, so do its children.
 CREATE FUNCTION workflow.add_work_blockers(ids text[], delta integer) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     turned text[];
 BEGIN
+    IF cardinality(ids) > 0 THEN
+        PERFORM workflow.take_work_graph();
+    END IF;
     WHILE cardinality(ids) > 0 LOOP
-        -- In one order, or two that close several would wait for each other.
-        PERFORM FROM workflow.work_items AS i WHERE i.id = ANY (ids) ORDER BY i.id FOR NO KEY UPDATE;
         WITH changed AS (
             UPDATE workflow.work_items AS i SET open_blockers = i.open_blockers + delta
             WHERE i.id = ANY (ids)
@@ -452,7 +467,7 @@ BEGIN
         RAISE EXCEPTION 'it has open children' USING ERRCODE = 'UC304';
     END IF;
     IF NEW.parent_id IS DISTINCT FROM OLD.parent_id THEN
-        -- First, so that nobody else changes the graph until this is committed.
+        PERFORM workflow.take_work_graph();
         UPDATE workflow.work_graph SET changes = changes + 1;
         IF NEW.parent_id IS NOT NULL AND (
             workflow.work_reaches(NEW.id, false, NEW.parent_id, false, NEW.id)
@@ -467,6 +482,7 @@ BEGIN
     IF NEW.parent_id IS NOT NULL
        AND (NEW.parent_id IS DISTINCT FROM OLD.parent_id OR (opens AND NOT was_open)
             OR (NEW.deleted_at IS NULL AND OLD.deleted_at IS NOT NULL)) THEN
+        PERFORM workflow.take_work_graph();
         parent := workflow.share_work_parent(NEW.parent_id);
         IF NEW.deleted_at IS NULL AND (parent.deleted OR (opens AND NOT parent.is_open)) THEN
             RAISE EXCEPTION 'the parent is closed' USING ERRCODE = 'UC302';
@@ -547,14 +563,24 @@ CREATE TRIGGER record_work_change AFTER UPDATE ON workflow.work_items
     FOR EACH ROW WHEN (OLD.version <> NEW.version)
     EXECUTE FUNCTION workflow.record_work_history();
 
+CREATE FUNCTION workflow.lock_work_graph() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE workflow.work_graph SET changes = changes + 1;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER lock_work_graph BEFORE INSERT OR UPDATE ON workflow.work_links
+    FOR EACH STATEMENT EXECUTE FUNCTION workflow.lock_work_graph();
+
 CREATE FUNCTION workflow.follow_work_link() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     circle boolean := false;
+    waits  boolean;
 BEGIN
     IF NEW.removed_at IS NULL AND NEW.type <> 'relates' THEN
-        -- First, so that nobody else changes the graph until this is committed.
-        UPDATE workflow.work_graph SET changes = changes + 1;
         IF NEW.type = 'blocks' THEN
             circle := workflow.work_reaches(NEW.target_id, false, NEW.source_id, true);
         ELSE
@@ -571,10 +597,9 @@ BEGIN
         END IF;
     END IF;
     IF NEW.type = 'blocks' THEN
-        -- Both in one order, or this would wait for one who closes both, and he for this.
-        PERFORM FROM workflow.work_items AS i WHERE i.id IN (NEW.source_id, NEW.target_id)
-        ORDER BY i.id FOR NO KEY UPDATE;
-        IF (SELECT i.is_open FROM workflow.work_items AS i WHERE i.id = NEW.source_id) THEN
+        SELECT i.is_open INTO waits FROM workflow.work_items AS i WHERE i.id = NEW.source_id
+        FOR NO KEY UPDATE;
+        IF waits THEN
             PERFORM workflow.add_work_blockers(
                 ARRAY[NEW.target_id], CASE WHEN NEW.removed_at IS NULL THEN 1 ELSE -1 END);
         END IF;
@@ -589,17 +614,24 @@ CREATE TRIGGER follow_removed_work_link AFTER UPDATE OF removed_at ON workflow.w
     FOR EACH ROW WHEN (OLD.removed_at IS NULL AND NEW.removed_at IS NOT NULL)
     EXECUTE FUNCTION workflow.follow_work_link();
 
--- Mark an item and all beneath it as deleted; how many. Level by level: whoever adds a child holds its
--- parent, so that none is overlooked. Raises UC307 where somebody is at one of them.
-CREATE FUNCTION workflow.delete_work(item text, actor text, agent text) RETURNS integer
+-- Mark an item and all beneath it as deleted; how many, NULL where it is not in that version. Level by
+-- level: whoever adds a child holds its parent, so that none is overlooked. Raises UC307 where somebody
+-- is at one of them.
+CREATE FUNCTION workflow.delete_work(item text, version integer, actor text, agent text) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     stamp timestamptz := clock_timestamp();
     level text[] := ARRAY[item];
     every text[] := '{}';
 BEGIN
+    PERFORM FROM workflow.work_graph FOR UPDATE;
+    PERFORM FROM workflow.work_items AS i
+    WHERE i.id = item AND i.version = delete_work.version AND i.deleted_at IS NULL FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
     WHILE cardinality(level) > 0 LOOP
-        PERFORM FROM workflow.work_items AS i WHERE i.id = ANY (level) ORDER BY i.id FOR NO KEY UPDATE;
+        PERFORM FROM workflow.work_items AS i WHERE i.id = ANY (level) FOR NO KEY UPDATE;
         IF EXISTS (SELECT FROM workflow.work_items AS i
                    WHERE i.id = ANY (level) AND i.claim_until > clock_timestamp()) THEN
             RAISE EXCEPTION 'somebody is at it' USING ERRCODE = 'UC307';
@@ -616,15 +648,22 @@ BEGIN
 END
 $$;
 
--- Bring back an item and what was deleted together with it; how many.
-CREATE FUNCTION workflow.restore_work(item text, actor text, agent text) RETURNS integer
+-- Bring back an item and what was deleted together with it; how many, NULL where it is not deleted in
+-- that version.
+CREATE FUNCTION workflow.restore_work(item text, version integer, actor text, agent text) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     stamp timestamptz;
     level text[] := ARRAY[item];
     restored integer := 0;
 BEGIN
-    SELECT i.deleted_at INTO stamp FROM workflow.work_items AS i WHERE i.id = item FOR NO KEY UPDATE;
+    PERFORM FROM workflow.work_graph FOR UPDATE;
+    SELECT i.deleted_at INTO stamp FROM workflow.work_items AS i
+    WHERE i.id = item AND i.version = restore_work.version AND i.deleted_at IS NOT NULL
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
     WHILE cardinality(level) > 0 LOOP
         UPDATE workflow.work_items AS i
         SET deleted_at = NULL, version = i.version + 1, updated_at = clock_timestamp(),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import Counter
 from itertools import pairwise
 
 import asyncpg
@@ -10,6 +12,8 @@ import pytest
 
 from undercroft.errors import Conflict, InvalidInput, NotFound
 from undercroft.work.service import Work
+from undercroft.work.store import SQL as ITEMS
+from undercroft.work.tree import SQL as TREE
 
 COUNTED = """
 SELECT i.title FROM workflow.work_items AS i WHERE i.open_blockers <> (
@@ -19,6 +23,22 @@ SELECT i.title FROM workflow.work_items AS i WHERE i.open_blockers <> (
   + coalesce((SELECT (p.open_blockers > 0)::int FROM workflow.work_items AS p
               WHERE p.id = i.parent_id), 0)
 """
+
+REOPEN, CLOSE = '{"status": "pending"}', '{"status": "completed"}'
+# Version 0, epoch 0: whoever changed it before.
+CHANGES = (
+    *[(ITEMS.insert_link, "a", "blocks", "b", "test")] * 4,
+    (ITEMS.remove_link, "a", "blocks", "b", "test"),
+    *[(ITEMS.finish_item, "a", 0, "", "", "test")] * 4,
+    *[(ITEMS.update_item, "a", REOPEN, 0, 0, "test")] * 3,
+    (ITEMS.update_item, "a", CLOSE, 0, 0, "test"),
+    (ITEMS.archive_item, "a", True, "test"),
+    (ITEMS.delete_item, "a", 1, "test", ""),
+    (ITEMS.restore_item, "a", 2, "test", ""),
+    (ITEMS.insert_item, "a", '{"title": "another"}', "test"),
+    *[(TREE.move_item, "a", "b", "", "", 0, 0, "test")] * 2,
+    (TREE.move_item, "a", None, "", "", 0, 0, "test"),
+)
 
 
 async def ready(work: Work) -> set[str]:
@@ -152,6 +172,33 @@ async def test_a_link_that_meets_the_end_of_its_blocker_counts_right(
     assert (await linking).changed
     assert await sql.fetch(COUNTED) == []
     assert await ready(work) == {"b"}
+
+
+async def test_no_two_changes_wait_for_each_other(work: Work, make, app, project, connect) -> None:
+    """Bare statements, which nothing tries again: a deadlock would be seen."""
+    ids = [await make(str(n)) for n in range(16)]
+    ids += [await make(f"under {n}", parent=ids[n]) for n in range(16)]
+    name = (await app.open(project)).database.name
+    met: Counter[str] = Counter()
+
+    async def worker(number: int) -> None:
+        client, chance = await connect(name), random.Random(number)  # noqa: S311 - no secret
+        for _ in range(60):
+            query, *args = chance.choice(CHANGES)
+            a, b = chance.sample(ids, 2)
+            given = [{"a": a, "b": b}.get(arg, arg) for arg in args]
+            try:
+                await client.fetch(query.text, *given)
+            except asyncpg.PostgresError as error:
+                met[str(error.sqlstate)] += 1
+
+    await asyncio.gather(*map(worker, range(8)))
+    refused = {state for state in met if not state.startswith("UC3")}
+    assert refused <= {"40001", "23505"}  # outrun, or moved to the same place; never 40P01
+    assert met["40001"] < 8 * 60 / 4
+    bare = await connect(name)
+    assert await bare.fetch(COUNTED) == []
+    assert await bare.fetchval("SELECT changes FROM workflow.work_graph") > 8
 
 
 async def test_links_made_and_blockers_finished_at_once_leave_right_counts(

@@ -8,7 +8,11 @@ WHERE h.item_id = $1 AND h.version < $2
 ORDER BY h.version DESC LIMIT $3;
 
 -- undo_item --
--- An item as it was in an earlier version, for whoever may write to it; its place where it is free.
+-- An item as it was in an earlier version, for whoever may write to it; its place where it is free. The
+-- graph first: it may move, or open again.
+WITH graph AS MATERIALIZED (
+    SELECT FROM workflow.work_graph FOR UPDATE
+)
 UPDATE workflow.work_items AS i
 SET parent_id = h.data ->> 'parent_id',
     order_key = CASE WHEN EXISTS (
@@ -32,7 +36,7 @@ SET parent_id = h.data ->> 'parent_id',
     claim_until = CASE WHEN $4 > 0 THEN i.claim_until END,
     version = i.version + 1, updated_at = clock_timestamp(), updated_by = $5,
     updated_agent = CASE WHEN $4 > 0 THEN i.claim_holder ELSE '' END
-FROM workflow.work_history AS h
+FROM (SELECT count(*) FROM graph) AS held, workflow.work_history AS h
 WHERE i.id = $1 AND i.version = $2 AND h.item_id = i.id AND h.version = $3
   AND CASE WHEN $4 > 0 THEN i.claim_epoch = $4 AND i.claim_until > clock_timestamp()
            ELSE i.claim_until IS NULL OR i.claim_until <= clock_timestamp() END

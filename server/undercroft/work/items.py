@@ -163,7 +163,7 @@ async def delete(db: Database, item: str, version: int) -> Touched:
     """Delete an item and all beneath it; restoring brings them back."""
     known = item_id(item)
     row = await steadily(db, SQL.delete_item, known, bounded(version), db.actor, "")
-    if row is None:
+    if row[0] is None:
         raise await why_not(db, known, version=version)
     return Touched(items=row[0])
 
@@ -172,7 +172,7 @@ async def restore(db: Database, item: str, version: int) -> Touched:
     """Bring back an item and what was deleted with it."""
     known = item_id(item)
     row = await steadily(db, SQL.restore_item, known, bounded(version), db.actor, "")
-    if row is None:
+    if row[0] is None:
         state = await db.fetch_row(SQL.get_state, known)
         if state is not None and not state["deleted"]:
             raise Conflict(f"{known} is not deleted.", hint="There is nothing to restore.")

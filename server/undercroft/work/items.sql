@@ -17,15 +17,14 @@ ON CONFLICT (place, order_key) DO NOTHING
 RETURNING i.id, i.kind, i.version, i.status;
 
 -- update_item --
--- Fields of an item, for whoever holds the claim or, where nobody does, knows the version. What a
--- change of status may touch is locked in one order, or two changes would wait for each other.
-WITH locked AS MATERIALIZED (
-    SELECT i.id FROM workflow.work_items AS i
-    WHERE i.id = ANY ($1::text || ARRAY(
-        SELECT l.target_id FROM workflow.work_links AS l
-        WHERE l.source_id = $1 AND l.type = 'blocks' AND l.removed_at IS NULL
-          AND $2::jsonb ? 'status'))
-    ORDER BY i.id FOR NO KEY UPDATE
+-- Fields of an item, for whoever holds the claim or, where nobody does, knows the version. The graph
+-- first where other items are touched: what it blocks, or the parent of what is opened again.
+WITH graph AS MATERIALIZED (
+    SELECT FROM workflow.work_graph WHERE $2::jsonb ?| ARRAY['status', 'kind'] AND (
+        EXISTS (SELECT FROM workflow.work_links AS l
+                WHERE l.source_id = $1 AND l.type = 'blocks' AND l.removed_at IS NULL)
+        OR EXISTS (SELECT FROM workflow.work_items AS o WHERE o.id = $1 AND NOT o.is_open))
+    FOR UPDATE
 )
 UPDATE workflow.work_items AS i
 SET kind = coalesce(f ->> 'kind', i.kind), title = coalesce(f ->> 'title', i.title),
@@ -46,20 +45,20 @@ SET kind = coalesce(f ->> 'kind', i.kind), title = coalesce(f ->> 'title', i.tit
     claim_until = CASE WHEN $4 > 0 THEN i.claim_until END,
     version = i.version + 1, updated_at = clock_timestamp(), updated_by = $5,
     updated_agent = CASE WHEN $4 > 0 THEN i.claim_holder ELSE '' END
-FROM locked, (SELECT $2::jsonb AS f) AS given
-WHERE i.id = $1 AND locked.id = i.id AND i.deleted_at IS NULL AND ($3::integer = 0 OR i.version = $3)
+FROM (SELECT count(*) FROM graph) AS held, (SELECT $2::jsonb AS f) AS given
+WHERE i.id = $1 AND i.deleted_at IS NULL AND ($3::integer = 0 OR i.version = $3)
   AND CASE WHEN $4 > 0 THEN i.claim_epoch = $4 AND i.claim_until > clock_timestamp()
            ELSE i.claim_until IS NULL OR i.claim_until <= clock_timestamp() END
 RETURNING i.id, i.kind, i.version, i.status;
 
 -- finish_item --
--- An open item to where its kind is done, or to the status that is named; locked as for update_item.
-WITH locked AS MATERIALIZED (
-    SELECT i.id FROM workflow.work_items AS i
-    WHERE i.id = ANY ($1::text || ARRAY(
-        SELECT l.target_id FROM workflow.work_links AS l
-        WHERE l.source_id = $1 AND l.type = 'blocks' AND l.removed_at IS NULL))
-    ORDER BY i.id FOR NO KEY UPDATE
+-- An open item to where its kind is done, or to the status that is named; the graph first where it
+-- blocks others.
+WITH graph AS MATERIALIZED (
+    SELECT FROM workflow.work_graph WHERE EXISTS (
+        SELECT FROM workflow.work_links AS l
+        WHERE l.source_id = $1 AND l.type = 'blocks' AND l.removed_at IS NULL)
+    FOR UPDATE
 )
 UPDATE workflow.work_items AS i
 SET status = coalesce(nullif($3, ''), (
@@ -69,8 +68,8 @@ SET status = coalesce(nullif($3, ''), (
     claim_holder = NULL, claimed_at = NULL, claim_until = NULL,
     version = i.version + 1, updated_at = clock_timestamp(), updated_by = $5,
     updated_agent = CASE WHEN $2 > 0 THEN i.claim_holder ELSE '' END
-FROM locked
-WHERE i.id = $1 AND locked.id = i.id AND i.is_open
+FROM (SELECT count(*) FROM graph) AS held
+WHERE i.id = $1 AND i.is_open
   AND CASE WHEN $2::bigint > 0 THEN i.claim_epoch = $2 AND i.claim_until > clock_timestamp()
            ELSE i.claim_until IS NULL OR i.claim_until <= clock_timestamp() END
 RETURNING i.id, i.kind, i.version, i.status;
@@ -145,21 +144,17 @@ LIMIT $11;
 
 -- delete_item writes --
 -- An item and all beneath it as deleted, if it is in that version; how many.
-SELECT workflow.delete_work(i.id, $3, $4) FROM (
-    SELECT i.id FROM workflow.work_items AS i
-    WHERE i.id = $1 AND i.version = $2 AND i.deleted_at IS NULL
-    FOR NO KEY UPDATE) AS i;
+SELECT workflow.delete_work($1, $2, $3, $4);
 
 -- restore_item writes --
 -- An item and what was deleted together with it; how many.
-SELECT workflow.restore_work(i.id, $3, $4) FROM (
-    SELECT i.id FROM workflow.work_items AS i
-    WHERE i.id = $1 AND i.version = $2 AND i.deleted_at IS NOT NULL
-    FOR NO KEY UPDATE) AS i;
+SELECT workflow.restore_work($1, $2, $3, $4);
 
 -- archive_item --
--- A closed item and all beneath it out of the way, or back.
-WITH RECURSIVE tree AS (
+-- A closed item and all beneath it out of the way, or back; the graph first, since they are several.
+WITH RECURSIVE graph AS MATERIALIZED (
+    SELECT FROM workflow.work_graph FOR UPDATE
+), tree AS (
     SELECT i.id FROM workflow.work_items AS i
     WHERE i.id = $1 AND i.deleted_at IS NULL AND i.category IN ('done', 'dropped')
     UNION ALL
@@ -169,7 +164,8 @@ WITH RECURSIVE tree AS (
 UPDATE workflow.work_items AS i
 SET archived_at = CASE WHEN $2::boolean THEN clock_timestamp() END, version = i.version + 1,
     updated_at = clock_timestamp(), updated_by = $3, updated_agent = ''
-FROM tree WHERE i.id = tree.id AND (i.archived_at IS NULL) = $2
+FROM (SELECT count(*) FROM graph) AS held, tree
+WHERE i.id = tree.id AND (i.archived_at IS NULL) = $2
 RETURNING i.id;
 
 -- insert_comment --

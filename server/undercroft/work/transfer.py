@@ -58,6 +58,7 @@ async def imported(db: Database, text: str, form: str = "auto") -> Imported:
     for line in lines:
         parts[line["type"]].append(line)
     async with db.transaction() as bound:
+        await bound.execute(TREE.lock_graph)
         return await _stored(bound, parts)
 
 

@@ -117,6 +117,8 @@ def _add(draft: Draft, node: Any, place: str, under: int | None) -> int:
 
 
 async def _stored(db: Database, draft: Draft, above: str | None) -> Planned:
+    if draft.waits:
+        await db.execute(SQL.lock_graph)
     rows = await db.fetch(SQL.mint_ids, len(draft.nodes))
     ids = [row["id"] for row in rows]
     nodes = []

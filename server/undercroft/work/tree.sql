@@ -2,6 +2,10 @@
 -- Ids for items that are to be made together.
 SELECT workflow.new_work_id() AS id FROM generate_series(1, $1::integer);
 
+-- lock_graph writes --
+-- For a transaction that is about to lock more than one item.
+SELECT FROM workflow.work_graph FOR UPDATE;
+
 -- insert_plan --
 -- Items of a plan under one parent of old, each parent before its children; places as they follow.
 INSERT INTO workflow.work_items AS i (id, parent_id, order_key, kind, title, description, status,
