@@ -127,6 +127,8 @@ CREATE TABLE workflow.work_items (
     labels         text[] NOT NULL DEFAULT '{}',
     assignee       text,
     due_at         timestamptz,
+    -- What whoever does it thinks that it takes; the clock of a claim compares it with what it took.
+    estimate_minutes double precision,
     -- [{"text": …, "met": false}]
     acceptance     jsonb NOT NULL DEFAULT '[]',
     -- [{"repository": …, "path": …, "start_line": …, "end_line": …}]
@@ -158,6 +160,8 @@ CREATE TABLE workflow.work_items (
     CONSTRAINT valid_work_title CHECK (length(title) BETWEEN 1 AND 500),
     CONSTRAINT valid_work_priority CHECK (priority BETWEEN 0 AND 4),
     CONSTRAINT valid_work_version CHECK (version > 0),
+    -- Up to ten years.
+    CONSTRAINT valid_work_estimate CHECK (estimate_minutes BETWEEN 0.001 AND 5256000),
     CONSTRAINT valid_work_acceptance CHECK (jsonb_typeof(acceptance) = 'array'),
     CONSTRAINT valid_work_code CHECK (jsonb_typeof(code) = 'array'),
     CONSTRAINT own_work_parent CHECK (parent_id <> id),
@@ -548,6 +552,7 @@ BEGIN
         'parent_id', NEW.parent_id, 'order_key', NEW.order_key, 'kind', NEW.kind, 'title', NEW.title,
         'description', NEW.description, 'status', NEW.status, 'priority', NEW.priority,
         'labels', NEW.labels, 'assignee', NEW.assignee, 'due_at', NEW.due_at,
+        'estimate_minutes', NEW.estimate_minutes,
         'acceptance', NEW.acceptance, 'code', NEW.code, 'entities', NEW.entities,
         'outcome', NEW.outcome, 'archived_at', NEW.archived_at, 'deleted_at', NEW.deleted_at,
         'claim_holder', NEW.claim_holder, 'claim_epoch', NEW.claim_epoch,
@@ -748,8 +753,8 @@ SELECT i.id, i.title, i.description AS objective, i.description, current_databas
        CASE WHEN u.kind = 'issue' THEN u.id END AS issue_id,
        CASE WHEN u.kind = 'epic' THEN u.id END AS epic_id,
        p.ref AS prev_id, n.ref AS next_id, workflow.work_progress(i.id) AS progress,
-       i.status, i.priority, i.labels, i.assignee, i.due_at, i.acceptance AS acceptance_criteria,
-       i.closed_at AS completed_at, i.created_at, i.updated_at
+       i.status, i.priority, i.labels, i.assignee, i.due_at, i.estimate_minutes,
+       i.acceptance AS acceptance_criteria, i.closed_at AS completed_at, i.created_at, i.updated_at
 FROM workflow.work_items AS i
 LEFT JOIN workflow.work_items AS u ON u.id = i.parent_id
 LEFT JOIN LATERAL (

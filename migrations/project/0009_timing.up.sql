@@ -512,7 +512,7 @@ BEGIN
         PERFORM workflow.stop_clock(
             NEW.id, CASE NEW.category WHEN 'done' THEN 'finished' ELSE 'abandoned' END);
     ELSIF NEW.claim_epoch > OLD.claim_epoch THEN
-        PERFORM workflow.start_clock(NEW.id, NEW.kind, NEW.title, NEW.labels, NULL, NULL,
+        PERFORM workflow.start_clock(NEW.id, NEW.kind, NEW.title, NEW.labels, NULL, NEW.estimate_minutes,
                                      NEW.updated_by, NEW.claim_until);
     ELSIF NEW.claim_holder IS NULL THEN
         PERFORM workflow.stop_clock(NEW.id, 'paused');

@@ -55,6 +55,7 @@ class Fields(TypedDict, total=False):
     labels: Annotated[list[Label], Field(max_length=MOST)]
     assignee: Annotated[str, Field(max_length=200)] | None
     due: AwareDatetime | None
+    estimate: Annotated[float, Field(ge=0.001, le=5_256_000, allow_inf_nan=False)] | None
     acceptance: Annotated[list[Line | Criterion], Field(max_length=MOST)]
     code_links: Annotated[list[Line | Code], Field(max_length=MOST)]
     entities: Annotated[list[UUID], Field(max_length=MOST)]

@@ -1,7 +1,8 @@
 -- insert_item --
 -- One item as the last of its siblings; no row where another took the same place in this moment.
 INSERT INTO workflow.work_items AS i (parent_id, order_key, kind, title, description, status, priority,
-    labels, assignee, due_at, acceptance, code, entities, outcome, external_ref, created_by, updated_by)
+    labels, assignee, due_at, estimate_minutes, acceptance, code, entities, outcome, external_ref,
+    created_by, updated_by)
 SELECT $1::text,
        workflow.work_key_between((SELECT s.order_key FROM workflow.work_items AS s
                                   WHERE s.place = coalesce($1, '')
@@ -9,8 +10,8 @@ SELECT $1::text,
        coalesce(f ->> 'kind', 'task'), f ->> 'title', coalesce(f ->> 'description', ''),
        f ->> 'status', coalesce((f ->> 'priority')::smallint, 2),
        ARRAY(SELECT jsonb_array_elements_text(f -> 'labels')), f ->> 'assignee',
-       (f ->> 'due')::timestamptz, coalesce(f -> 'acceptance', '[]'), coalesce(f -> 'code_links', '[]'),
-       ARRAY(SELECT jsonb_array_elements_text(f -> 'entities'))::uuid[],
+       (f ->> 'due')::timestamptz, (f ->> 'estimate')::float8, coalesce(f -> 'acceptance', '[]'),
+       coalesce(f -> 'code_links', '[]'), ARRAY(SELECT jsonb_array_elements_text(f -> 'entities'))::uuid[],
        coalesce(f ->> 'outcome', ''), f ->> 'external_ref', $3, $3
 FROM (SELECT $2::jsonb AS f) AS given
 ON CONFLICT (place, order_key) DO NOTHING
@@ -35,6 +36,8 @@ SET kind = coalesce(f ->> 'kind', i.kind), title = coalesce(f ->> 'title', i.tit
                   ELSE i.labels END,
     assignee = CASE WHEN f ? 'assignee' THEN f ->> 'assignee' ELSE i.assignee END,
     due_at = CASE WHEN f ? 'due' THEN (f ->> 'due')::timestamptz ELSE i.due_at END,
+    estimate_minutes = CASE WHEN f ? 'estimate' THEN (f ->> 'estimate')::float8
+                            ELSE i.estimate_minutes END,
     acceptance = coalesce(f -> 'acceptance', i.acceptance), code = coalesce(f -> 'code_links', i.code),
     entities = CASE WHEN f ? 'entities'
                     THEN ARRAY(SELECT jsonb_array_elements_text(f -> 'entities'))::uuid[]
@@ -83,7 +86,7 @@ FROM workflow.work_items WHERE id = $1;
 -- get_item --
 -- An item with all around it.
 SELECT i.id, i.kind, i.title, i.description, i.status, i.priority, i.labels, i.assignee, i.due_at,
-       i.acceptance::text AS acceptance, i.code::text AS code, i.entities, i.outcome, i.external_ref,
+       i.estimate_minutes, i.acceptance::text AS acceptance, i.code::text AS code, i.entities, i.outcome, i.external_ref,
        i.version, i.created_at, i.updated_at, i.closed_at, i.archived_at, i.deleted_at, i.created_by,
        i.updated_by, i.open_blockers, i.is_open, i.claim_epoch, i.claim_holder, i.claim_until,
        i.claim_until > clock_timestamp() AS held,

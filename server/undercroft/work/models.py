@@ -82,6 +82,8 @@ class Item:
     labels: Sequence[str] | None = None
     assignee: str | None = None
     due: datetime | None = None
+    estimate: float | None = None
+    """Minutes, as whoever does it thinks."""
     acceptance: Sequence[Any] | None = None
     code_links: Sequence[Any] | None = None
     entities: Sequence[UUID] | None = None
@@ -117,6 +119,7 @@ class Item:
             **found,
             code_links=from_json(row["code"]) or None,
             due=row["due_at"],
+            estimate=row["estimate_minutes"],
             blocked=row["open_blockers"] > 0 or None,
             review=from_json(row["review"]) if row["review"] else None,
             held_by=row["claim_holder"] if held else None,

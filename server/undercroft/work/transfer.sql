@@ -19,7 +19,7 @@ WITH RECURSIVE tree AS (
         'type', 'item', 'id', i.id, 'parent', i.parent_id, 'order', trim_scale(i.order_key)::text,
         'kind', i.kind, 'title', i.title, 'description', i.description, 'status', i.status,
         'priority', i.priority, 'labels', i.labels, 'assignee', i.assignee,
-        'due', to_char(i.due_at AT TIME ZONE 'UTC', z.format), 'acceptance', i.acceptance,
+        'due', to_char(i.due_at AT TIME ZONE 'UTC', z.format), 'estimate', i.estimate_minutes, 'acceptance', i.acceptance,
         'code_links', i.code, 'entities', i.entities, 'outcome', i.outcome, 'external_ref', i.external_ref,
         'version', i.version, 'created_at', to_char(i.created_at AT TIME ZONE 'UTC', z.format),
         'updated_at', to_char(i.updated_at AT TIME ZONE 'UTC', z.format),
@@ -74,7 +74,7 @@ WHERE id = ANY ($1::text[]) OR external_ref = ANY ($2::text[]);
 -- import_items --
 -- Items as they were, parents first; a place among siblings that is taken becomes the last one.
 INSERT INTO workflow.work_items (id, parent_id, order_key, kind, title, description, status, priority,
-    labels, assignee, due_at, acceptance, code, entities, outcome, external_ref, version, created_at,
+    labels, assignee, due_at, estimate_minutes, acceptance, code, entities, outcome, external_ref, version, created_at,
     updated_at, closed_at, archived_at, deleted_at, created_by, updated_by, updated_agent)
 SELECT f ->> 'id', f ->> 'parent',
        CASE WHEN f ->> 'order' IS NULL OR EXISTS (
@@ -87,7 +87,7 @@ SELECT f ->> 'id', f ->> 'parent',
        f ->> 'kind', f ->> 'title', coalesce(f ->> 'description', ''), f ->> 'status',
        coalesce((f ->> 'priority')::smallint, 2),
        ARRAY(SELECT jsonb_array_elements_text(f -> 'labels')), f ->> 'assignee',
-       (f ->> 'due')::timestamptz, coalesce(f -> 'acceptance', '[]'), coalesce(f -> 'code_links', '[]'),
+       (f ->> 'due')::timestamptz, (f ->> 'estimate')::float8, coalesce(f -> 'acceptance', '[]'), coalesce(f -> 'code_links', '[]'),
        ARRAY(SELECT jsonb_array_elements_text(f -> 'entities'))::uuid[],
        coalesce(f ->> 'outcome', ''), f ->> 'external_ref', coalesce((f ->> 'version')::integer, 1),
        coalesce((f ->> 'created_at')::timestamptz, clock_timestamp()),

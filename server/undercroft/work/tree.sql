@@ -9,7 +9,8 @@ SELECT FROM workflow.work_graph FOR UPDATE;
 -- insert_plan --
 -- Items of a plan under one parent of old, each parent before its children; places as they follow.
 INSERT INTO workflow.work_items AS i (id, parent_id, order_key, kind, title, description, status,
-    priority, labels, assignee, due_at, acceptance, code, entities, external_ref, created_by, updated_by)
+    priority, labels, assignee, due_at, estimate_minutes, acceptance, code, entities, external_ref,
+    created_by, updated_by)
 SELECT n.f ->> 'id', coalesce(n.f ->> 'under', $1::text),
        n.place + CASE WHEN n.f ? 'under' THEN 0 ELSE (
            SELECT coalesce(max(s.order_key), 0)::bigint + floor(random() * 1000)::bigint + 1
@@ -18,7 +19,8 @@ SELECT n.f ->> 'id', coalesce(n.f ->> 'under', $1::text),
        coalesce(n.f ->> 'kind', 'task'), n.f ->> 'title', coalesce(n.f ->> 'description', ''),
        n.f ->> 'status', coalesce((n.f ->> 'priority')::smallint, 2),
        ARRAY(SELECT jsonb_array_elements_text(n.f -> 'labels')), n.f ->> 'assignee',
-       (n.f ->> 'due')::timestamptz, coalesce(n.f -> 'acceptance', '[]'), coalesce(n.f -> 'code_links', '[]'),
+       (n.f ->> 'due')::timestamptz, (n.f ->> 'estimate')::float8, coalesce(n.f -> 'acceptance', '[]'),
+       coalesce(n.f -> 'code_links', '[]'),
        ARRAY(SELECT jsonb_array_elements_text(n.f -> 'entities'))::uuid[], n.f ->> 'external_ref', $3, $3
 FROM jsonb_array_elements($2::jsonb) WITH ORDINALITY AS n (f, place)
 ORDER BY n.place
