@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from undercroft.app import App
+from undercroft.work.models import Written
 from undercroft.work.service import Work
 
 Make = Callable[..., Awaitable[str]]
@@ -41,3 +42,13 @@ def make(work: Work) -> Make:
         return (await work.create(title, parent, fields)).id
 
     return make
+
+
+@pytest.fixture
+def move(work: Work) -> Callable[..., Awaitable[Written]]:
+    """Move an item from where it is now."""
+
+    async def move(item: str, **where: str) -> Written:
+        return await work.move(item, version=(await work.get(item)).version, **where)
+
+    return move
