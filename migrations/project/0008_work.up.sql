@@ -749,8 +749,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE tree AS (
         SELECT i.id, i.category FROM workflow.work_items AS i WHERE i.id = item
         UNION ALL
-        SELECT c.id, c.category FROM tree AS t
-        JOIN workflow.work_items AS c ON c.place = t.id AND c.deleted_at IS NULL
+        SELECT c.id, c.category FROM tree AS t CROSS JOIN LATERAL (
+            SELECT w.id, w.category FROM workflow.work_items AS w
+            WHERE w.place = t.id AND w.deleted_at IS NULL OFFSET 0) AS c
     ), leaves AS (
         SELECT t.category FROM tree AS t
         WHERE t.category <> 'dropped' AND NOT EXISTS (

@@ -28,6 +28,17 @@ async def sql(app: App, project: str, connect: Callable[..., Any]) -> asyncpg.Co
 
 
 @pytest.fixture
+async def owner(app: App, project: str, connect: Callable[..., Any]) -> asyncpg.Connection:
+    """The owner of the tables, who may analyse them."""
+    connection: asyncpg.Connection = await connect((await app.open(project)).database.name)
+    name = await connection.fetchval(
+        "SELECT quote_ident(tableowner) FROM pg_tables WHERE tablename = 'work_items'"
+    )
+    await connection.execute(f"SET ROLE {name}")
+    return connection
+
+
+@pytest.fixture
 async def other(app: App, project: str, connect: Callable[..., Any]) -> asyncpg.Connection:
     """Another one."""
     connection: asyncpg.Connection = await connect((await app.open(project)).database.name)

@@ -158,8 +158,9 @@ WITH RECURSIVE graph AS MATERIALIZED (
     SELECT i.id FROM workflow.work_items AS i
     WHERE i.id = $1 AND i.deleted_at IS NULL AND i.category IN ('done', 'dropped')
     UNION ALL
-    SELECT c.id FROM tree AS t JOIN workflow.work_items AS c ON c.place = t.id
-    WHERE c.deleted_at IS NULL AND c.category IN ('done', 'dropped')
+    SELECT c.id FROM tree AS t CROSS JOIN LATERAL (
+        SELECT i.id FROM workflow.work_items AS i
+        WHERE i.place = t.id AND i.deleted_at IS NULL AND i.category IN ('done', 'dropped') OFFSET 0) AS c
 )
 UPDATE workflow.work_items AS i
 SET archived_at = CASE WHEN $2::boolean THEN clock_timestamp() END, version = i.version + 1,

@@ -3,7 +3,8 @@
 WITH RECURSIVE tree AS (
     SELECT i.id, 0 AS depth FROM workflow.work_items AS i WHERE i.place = ''
     UNION ALL
-    SELECT c.id, t.depth + 1 FROM tree AS t JOIN workflow.work_items AS c ON c.place = t.id
+    SELECT c.id, t.depth + 1 FROM tree AS t CROSS JOIN LATERAL (
+        SELECT i.id FROM workflow.work_items AS i WHERE i.place = t.id OFFSET 0) AS c
 ), zulu (format) AS (
     VALUES ('YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 ), lines AS (
