@@ -51,11 +51,15 @@ HOT: dict[str, tuple[str, tuple[Any, ...], set[str]]] = {
 }
 
 
-TREES = {
-    "plan": (TREE.read_plan.text, ("w-fill1", 8_000, False, 100, 0, 100)),
-    "beneath": (READY.list_beneath.text, ("w-fill1",)),
-    "archive": (ITEMS.archive_item.text, ("w-fill1", True, "test")),
-    "progress": ("SELECT workflow.work_progress('w-fill1')", ()),
+WHOLE = """
+INSERT INTO workflow.work_items (id, parent_id, order_key, kind, title, status)
+SELECT 'w-tree' || n, CASE WHEN n > 200 THEN 'w-tree' || (n % 200 + 1) WHEN n > 0 THEN 'w-tree0' END,
+       n, 'task', 'Item ' || n, 'completed'
+FROM generate_series(0, 2000) AS n"""
+TREES: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "plan": (TREE.read_plan.text, ("w-tree0", 8_000, False, 100, 0, 100)),
+    "beneath": (READY.list_beneath.text, ("w-tree0",)),
+    "archive": (ITEMS.archive_item.text, ("w-tree0", True, "test")),
     "export": (TRANSFER.export_lines.text, ()),
 }
 
@@ -65,7 +69,7 @@ async def test_a_tree_is_walked_by_its_index_as_soon_as_it_is_made(
 ) -> None:
     # A plan in one call: PostgreSQL knows nothing of it yet.
     await owner.execute("ALTER TABLE workflow.work_items SET (autovacuum_enabled = off)")
-    await sql.execute(f"{FILL}; {BENEATH}")
+    await sql.execute(WHOLE)
     for name, (text, arguments) in TREES.items():
         rows = await sql.fetch(f"EXPLAIN (ANALYZE, COSTS OFF, FORMAT TEXT) {text}", *arguments)
         plan = "\n".join(row[0] for row in rows)
