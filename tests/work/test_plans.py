@@ -53,9 +53,9 @@ HOT: dict[str, tuple[str, tuple[Any, ...], set[str]]] = {
 
 WHOLE = """
 INSERT INTO workflow.work_items (id, parent_id, order_key, kind, title, status)
-SELECT 'w-tree' || n, CASE WHEN n > 200 THEN 'w-tree' || (n % 200 + 1) WHEN n > 0 THEN 'w-tree0' END,
+SELECT 'w-tree' || n, CASE WHEN n > 500 THEN 'w-tree' || (n % 500 + 1) WHEN n > 0 THEN 'w-tree0' END,
        n, 'task', 'Item ' || n, 'completed'
-FROM generate_series(0, 2000) AS n"""
+FROM generate_series(0, 5000) AS n"""
 TREES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "plan": (TREE.read_plan.text, ("w-tree0", 8_000, False, 100, 0, 100)),
     "beneath": (READY.list_beneath.text, ("w-tree0",)),
