@@ -297,3 +297,5 @@ class Imported:
     """Times that a parent was opened again, since something beneath it is open."""
     left_out: Sequence[str] | None = None
     """Links that would have closed a circle."""
+    notes: Sequence[str] | None = None
+    """What came out otherwise than the file has it, a reason with its items each."""
