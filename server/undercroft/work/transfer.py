@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from undercroft.db.queries import load_queries
@@ -64,6 +65,26 @@ async def _stored(db: Database, parts: Mapping[str, list[Line]]) -> Imported:
         await db.execute(SQL.import_items, batch, db.actor)
     fresh = {one["id"] for one in items}
     links, left_out = await _linked(db, _named(parts["link"], ids, ("source", "target"), told), ids)
+    comments = await _said(db, parts, ids, fresh, told)
+    return Imported(
+        items=len(items),
+        links=links,
+        comments=comments,
+        known=len({one.get("ref") or one["id"] for one in parts["item"]}) - len(items),
+        reopened=reopened or None,
+        left_out=_shown(left_out, SHOWN) or None,
+        notes=_grouped(told) or None,
+    )
+
+
+async def _said(
+    db: Database,
+    parts: Mapping[str, list[Line]],
+    ids: Mapping[str, str],
+    fresh: AbstractSet[str],
+    told: list[Line],
+) -> int:
+    """What was said about items that are new, and comments that known ones lack; how many these."""
     about = {
         name: [
             {**one, "again": one["item"] not in fresh}
@@ -82,15 +103,7 @@ async def _stored(db: Database, parts: Mapping[str, list[Line]]) -> Imported:
     ):
         for batch in _batches(about[name]):
             made[name] += await db.execute(query, batch, db.actor)
-    return Imported(
-        items=len(items),
-        links=links,
-        comments=made["comment"],
-        known=len({one.get("ref") or one["id"] for one in parts["item"]}) - len(items),
-        reopened=reopened or None,
-        left_out=_shown(left_out, SHOWN) or None,
-        notes=_grouped(told) or None,
-    )
+    return made["comment"]
 
 
 async def _identified(

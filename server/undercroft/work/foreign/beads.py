@@ -81,15 +81,24 @@ def _issue(issue: Json, known: Collection[str]) -> Iterator[Line]:
     if issue.get("status") == "tombstone":
         yield note("deleted in beads and left out", name)
         return
-    kind = str(issue.get("issue_type") or issue.get("type") or "task")
     links = _links(issue)
     above = _above(issue, links, known)
-    status, marks = _status(issue, kind, links)
     ref = f"beads:{name}"
+    yield from _item(issue, ref, above, links)
+    for one in links:
+        yield from _link(ref, one, above)
+    for said in issue.get("comments") or []:
+        yield from comment(ref, said.get("text"), said.get("author"), said.get("created_at"))
+
+
+def _item(issue: Json, ref: str, above: str, links: Sequence[Line]) -> Iterator[Line]:
+    kind = str(issue.get("issue_type") or issue.get("type") or "task")
+    status, marks = _status(issue, kind, links)
     if status == "deferred" and _is_aside(issue, kind):
         yield note("no work to start (a template, a message, …), so deferred", ref)
     if marks and marks[0] not in _STATUS:
         yield note(f"the status {marks[0]!r} is none here: {status}, and a label", ref)
+    same = ("assignee", "created_at", "updated_at", "closed_at")
     yield from item(
         {
             "ref": ref,
@@ -103,18 +112,12 @@ def _issue(issue: Json, known: Collection[str]) -> Iterator[Line]:
             "acceptance": issue.get("acceptance_criteria"),
             "outcome": str(issue.get("close_reason") or ""),
             "due": issue.get("due_at"),
-            **{
-                one: issue.get(one) for one in ("assignee", "created_at", "updated_at", "closed_at")
-            },
+            **{field: issue.get(field) for field in same},
             **({"created_by": str(issue["created_by"])} if issue.get("created_by") else {}),
         },
         {"Design": issue.get("design"), "Notes": issue.get("notes")},
-        {name: fact for name, fact in issue.items() if name not in _OWN},
+        {field: fact for field, fact in issue.items() if field not in _OWN},
     )
-    for one in links:
-        yield from _link(ref, one, above)
-    for said in issue.get("comments") or []:
-        yield from comment(ref, said.get("text"), said.get("author"), said.get("created_at"))
 
 
 def _status(issue: Json, kind: str, links: Sequence[Line]) -> tuple[str, list[str]]:

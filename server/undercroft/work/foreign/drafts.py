@@ -21,7 +21,7 @@ Record = tuple[str, Any]
 
 TITLE, LABEL, MOST, CRITERION, BODY, NAME = 500, 100, 100, 2_000, 50_000, 200
 CLOSED = ("completed", "cancelled")
-_POINT = re.compile(r"\s*(?:(?:[-*+•]|\d{1,3}[.)])\s+)?(?:\[(?P<met>[ xX])\]\s*)?(?P<text>.*\S)\s*")
+_POINT = re.compile(r"\s*(?:[-*+•]\s+)?(?:\[(?P<met>[ xX])\]\s*)?(?P<text>.*\S)\s*")
 
 
 def each(
@@ -118,15 +118,31 @@ def without_circles(lines: Sequence[Line]) -> list[Line]:
 
 
 def once(lines: Sequence[Line]) -> list[Line]:
-    """The same lines, with notes of items that are there twice: the last one counts."""
-    seen: set[str] = set()
-    told = []
+    """The same lines, with notes of items that are there twice: the last one counts.
+
+    Task-master numbers a subtask twice at times: where the titles differ, both are taken.
+    """
+    titles: dict[str, list[str]] = {}
+    found, twin = [], ("", "")
     for one in lines:
         if one["type"] == "item":
-            if one["ref"] in seen:
-                told.append(note("there twice in the file: the last one counts", one["ref"]))
-            seen.add(one["ref"])
-    return [*lines, *told]
+            ref, title = one["ref"], one["title"]
+            known = titles.setdefault(ref, [])
+            if title in known or (known and not ref.startswith("taskmaster:")):
+                found.append(note("there twice in the file: the last one counts", ref))
+            else:
+                known.append(title)
+            place = known.index(title) if title in known else 0
+            twin = (ref, f"{ref} ({place + 1})" if place else ref)
+            if place:
+                found.append(note("has the number of another in the file: both were taken", ref))
+            found.append({**one, "ref": twin[1]})
+        elif one["type"] == "link" and one["target"] == twin[0]:
+            # What it needs comes right after it.
+            found.append({**one, "target": twin[1]})
+        else:
+            found.append(one)
+    return found
 
 
 def _title(line: Line, texts: Line) -> Iterator[Line]:

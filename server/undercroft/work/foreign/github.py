@@ -70,33 +70,9 @@ def _issue(issue: Json, above: Mapping[str, str], milestones: set[str]) -> Itera
     if group and group not in milestones:
         milestones.add(group)
         yield from item(milestone)
-    parent = _parent(issue) or above.get(ref)
-    labels = [_name(one) for one in _nodes(issue.get("labels"))]
-    people = _people(issue)
+    parent = _parent(issue) or above.get(ref) or ""
     yield from _unheard(issue, ref)
-    yield from item(
-        {
-            "ref": ref,
-            "parent": parent or group or None,
-            "kind": _kind(issue, labels),
-            "title": issue["title"],
-            "description": issue.get("body"),
-            "status": _status(issue),
-            "priority": _priority(labels),
-            "labels": labels,
-            "assignee": people[0] if people else None,
-            **_times(issue),
-            **(
-                {"created_by": by}
-                if (by := _login(issue.get("author") or issue.get("user")))
-                else {}
-            ),
-        },
-        facts={
-            "assignees": people[1:] and people,
-            "milestone": parent and group and milestone["title"],
-        },
-    )
+    yield from _item(issue, ref, parent or group, milestone.get("title") if parent else None)
     for one in _nodes(issue.get("blockedBy")):
         yield {"type": "link", "source": _ref(one, issue), "link": "blocks", "target": ref}
     for one in _nodes(issue.get("blocking")):
@@ -106,6 +82,28 @@ def _issue(issue: Json, above: Mapping[str, str], milestones: set[str]) -> Itera
         yield from comment(
             ref, said.get("body"), by, said.get("createdAt") or said.get("created_at")
         )
+
+
+def _item(issue: Json, ref: str, parent: str, milestone: str | None) -> Iterator[Line]:
+    labels = [_name(one) for one in _nodes(issue.get("labels"))]
+    people = _people(issue)
+    by = _login(issue.get("author") or issue.get("user"))
+    yield from item(
+        {
+            "ref": ref,
+            "parent": parent or None,
+            "kind": _kind(issue, labels),
+            "title": issue["title"],
+            "description": issue.get("body"),
+            "status": _status(issue),
+            "priority": _priority(labels),
+            "labels": labels,
+            "assignee": people[0] if people else None,
+            **_times(issue),
+            **({"created_by": by} if by else {}),
+        },
+        facts={"assignees": people[1:] and people, "milestone": milestone},
+    )
 
 
 def _unheard(issue: Json, ref: str) -> Iterator[Line]:

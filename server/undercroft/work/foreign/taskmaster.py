@@ -44,7 +44,7 @@ def _task(task: Json, tag: str, above: str = "", siblings: Collection[str] = ())
     own = _within(above, str(task["id"]))
     ref = f"taskmaster:{tag}/"
     status = str(task.get("status") or "pending")
-    needed = task.get("dependencies") or []
+    needed = _names(task.get("dependencies") or [])
     waits = status == "blocked" and needed
     strategy = str(task.get("testStrategy") or "")
     criteria = str(task.get("acceptanceCriteria") or "")
@@ -90,7 +90,13 @@ def _within(above: str, name: str) -> str:
     return name if not above or name.startswith(f"{above}.") else f"{above}.{name}"
 
 
-def _needed(above: str, given: Any, siblings: Collection[str]) -> str:
+def _names(given: Sequence[Any]) -> list[str]:
+    """Ids, also of "1.1,1.2" and {"taskId": …}."""
+    plain = (one.get("taskId") or one["id"] if isinstance(one, Mapping) else one for one in given)
+    return [name.strip() for one in plain for name in str(one).split(",") if name.strip()]
+
+
+def _needed(above: str, given: str, siblings: Collection[str]) -> str:
     """What a subtask needs is a sibling where there is one of that number."""
-    sibling = _within(above, str(given))
-    return sibling if sibling in siblings else str(given)
+    sibling = _within(above, given)
+    return sibling if sibling in siblings else given
