@@ -149,7 +149,7 @@ async def test_a_newer_file_adds_what_is_new_and_tells_what_it_left(work: Work) 
         ('[{"number": 1, "title": "x"}, 5]', "entry 2: GitHub writes an object here"),
         ('{"tasks": [{"id": 1, "title": "x"}, {}]}', "task 2 of master: .*'id' is missing"),
         ('{"issue_type": "task", "title": "x"}\n', "the file: .*'id' is missing"),
-        ('{"type": "item", "id": 5}\n{"type": "kind"}', "line 1: .*id is no text"),
+        ('{"type": "kind", "name": "a"}\n{"type": "spell"}', "line 2: .*its type is none of kind"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )
@@ -158,4 +158,26 @@ async def test_a_bad_line_is_named_and_nothing_is_imported(
 ) -> None:
     with pytest.raises(InvalidInput, match=says):
         await work.import_text(text)
+    assert (await work.query()).items == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"id": 5}, "line 2: .*id: "),
+        ({"title": ""}, "line 2: .*title: "),
+        ({"priority": 9}, "line 2: .*priority: "),
+        ({"labels": "a"}, "line 2: .*labels: "),
+        ({"created_at": "yesterday"}, "line 2: .*created_at: "),
+        ({"title": "\ud83d"}, "line 2: .*surrogates"),
+        ({"kind": "saga"}, "w-aaaa0001: the kind 'saga' has no status 'pending'"),
+        ({"status": "nope"}, "w-aaaa0001: the kind 'task' has no status 'nope'"),
+    ],
+)
+async def test_a_line_of_ours_that_was_changed_by_hand_is_named(
+    work: Work, changed: dict[str, object], says: str
+) -> None:
+    line = {"type": "item", "id": "w-aaaa0001", "kind": "task", "title": "x", "status": "pending"}
+    with pytest.raises(InvalidInput, match=says):
+        await work.import_text(lines({**line, "id": "w-aaaa0002"}, {**line, **changed}))
     assert (await work.query()).items == []

@@ -9,18 +9,8 @@ from typing import Any
 from undercroft.errors import InvalidInput
 from undercroft.work.foreign import beads, github, taskmaster
 from undercroft.work.foreign.drafts import Line, Record, each, once, without_circles
+from undercroft.work.own import PARTS, own
 
-NEEDED = {
-    "kind": ("name",),
-    "item": ("id", "kind", "title", "status"),
-    "link": ("source", "link", "target"),
-    "comment": ("item", "body"),
-    "review": ("item", "state"),
-    "round": ("item", "action"),
-    "dispute": ("item", "id"),
-}
-"""Texts that each type of line has."""
-PARTS = tuple(NEEDED)
 READERS = {"beads": beads.lines, "taskmaster": taskmaster.lines, "github": github.lines}
 FORMATS = ("auto", "undercroft", *READERS)
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
@@ -39,7 +29,7 @@ def read(text: str, form: str) -> list[Line]:
         records = _records(text.removeprefix("\ufeff"))
         chosen = _guessed(records) if form == "auto" else form
         if chosen == "undercroft":
-            return list(each("Undercroft", records, _own))
+            return list(each("Undercroft", records, own))
         if "\\u0000" in text or "\\ud" in text.lower():
             records = [(where, _clean(value)) for where, value in records]
         return without_circles(once(list(READERS[chosen](records))))
@@ -116,6 +106,8 @@ def _neither(why: str) -> InvalidInput:
 
 def _guessed(records: Sequence[Record]) -> str:
     """By its first objects: a file of beads may begin with memories."""
+    if not records:
+        raise InvalidInput("There is nothing in it.")
     for _, first in records[:50]:
         if isinstance(first, list) and first:
             return "github"
@@ -139,13 +131,6 @@ def _form(one: Mapping[str, Any]) -> str:
     if "tasks" in one or any(isinstance(v, dict) and "tasks" in v for v in one.values()):
         return "taskmaster"
     return ""
-
-
-def _own(line: Mapping[str, Any]) -> Iterator[Line]:
-    for name in NEEDED[line["type"]]:
-        if not isinstance(line[name], str):
-            raise TypeError(f"{name} is no text")
-    yield dict(line)
 
 
 def _clean(value: Any) -> Any:

@@ -7,12 +7,13 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from undercroft.db.queries import load_queries
-from undercroft.errors import Conflict
+from undercroft.errors import Conflict, InvalidInput
 from undercroft.work import kinds
 from undercroft.work.fields import as_json
 from undercroft.work.foreign.drafts import CLOSED, Line, note
 from undercroft.work.models import Imported, Row
-from undercroft.work.reading import PARTS, read
+from undercroft.work.own import PARTS
+from undercroft.work.reading import read
 from undercroft.work.tree import SQL as TREE
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ async def _stored(db: Database, parts: Mapping[str, list[Line]]) -> Imported:
             await kinds.define(
                 by, kind["name"], kind.get("statuses") or [], kind.get("description", "")
             )
+    _check_kinds(items, await kinds.kinds(db))
     for batch in _batches(items):
         await db.execute(SQL.import_items, batch, db.actor)
     fresh = {one["id"] for one in items}
@@ -75,6 +77,16 @@ async def _stored(db: Database, parts: Mapping[str, list[Line]]) -> Imported:
         left_out=_shown(left_out, SHOWN) or None,
         notes=_grouped(told) or None,
     )
+
+
+def _check_kinds(items: Sequence[Line], known: Sequence[Line]) -> None:
+    statuses = {(kind["name"], one["status"]) for kind in known for one in kind["statuses"]}
+    for one in items:
+        if (one["kind"], one["status"]) not in statuses:
+            raise InvalidInput(
+                f"{one['id']}: the kind {one['kind'][:48]!r} has no status {one['status'][:48]!r}.",
+                hint="Lines of the type kind define kinds; list_work_kinds shows those here.",
+            )
 
 
 async def _said(
