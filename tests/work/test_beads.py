@@ -94,6 +94,7 @@ async def test_a_status_of_beads_keeps_its_meaning(work: Work) -> None:
     assert report.reopened == 1
     for what in (
         "deleted in beads and left out: gone",
+        "opened again, since something beneath is open: beads:done",
         "the status 'brewing' is none here: pending, and a label: beads:brewing",
         "no work to start (a template, a message, …), so deferred: beads:said, beads:passing",
     ):

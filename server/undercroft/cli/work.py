@@ -148,8 +148,6 @@ async def run_import(args: argparse.Namespace, settings: Settings) -> int:
         work = await app.work(await project_of(app, top_of(Path.cwd())), "cli")
         done = await work.import_text(text, args.format)
     print(f"{done.items} items, {done.links} links, {done.comments} comments; {done.known} known")
-    if done.reopened:
-        print(f"{done.reopened} times a parent was opened again: something beneath it is open")
     for link in done.left_out or ():
         print(f"left out, since it would wait for itself: {link}")
     for note in done.notes or ():

@@ -134,9 +134,8 @@ async def _identified(
         _reopen(one, every)
     told += _left(every, known)
     new = {name: one for name, one in every.items() if name not in ids}
-    reopened = sum(
-        name not in was_open and one["status"] not in CLOSED for name, one in new.items()
-    )
+    reopened = [n for n, one in new.items() if n not in was_open and one["status"] not in CLOSED]
+    told += [note("opened again, since something beneath is open", name) for name in reopened]
     minted = iter(await db.fetch(TREE.mint_ids, sum("ref" in one for one in new.values())))
     for name, one in new.items():
         ids[name] = next(minted)["id"] if "ref" in one else name
@@ -145,7 +144,7 @@ async def _identified(
         one["parent"] = _parent(name, one, ids, known, told)
         if "ref" in one:
             one["external_ref"] = one.pop("ref")
-    return _parents_first(list(new.values())), ids, reopened
+    return _parents_first(list(new.values())), ids, len(reopened)
 
 
 def _left(every: Mapping[str, Line], known: Mapping[str, Row]) -> Iterator[Line]:
