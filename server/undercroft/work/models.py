@@ -300,6 +300,8 @@ class Imported:
     known: int
     """Items that were there already, and were left as they are."""
     reopened: int | None = None
-    """Times that a parent was opened again, since something beneath it is open."""
+    """Parents that were opened again, since something beneath them is open."""
     left_out: Sequence[str] | None = None
     """Links that would have closed a circle."""
+    notes: Sequence[str] | None = None
+    """What came out otherwise than the file has it, a reason with its items each."""
