@@ -17,7 +17,7 @@ async def test_what_beads_says_more_of_an_issue_stands_in_its_description(work: 
     one = await shown(work, "beads:bd-1")
     assert one.description == (
         "first\n\n## Design\ndrawn\n\n## Notes\nnoted\n\n## From beads\n"
-        "- external_ref: gh-9\n- estimated_minutes: 90\n- updated_at: last week"
+        "- external_ref: gh-9\n- updated_at: last week"
     )
     assert one.acceptance == [
         {"text": "## Goals", "met": False},
@@ -25,6 +25,7 @@ async def test_what_beads_says_more_of_an_issue_stands_in_its_description(work: 
         {"text": "2. **bold** text", "met": False},
     ]
     assert (one.assignee, one.created_by, one.outcome) == ("bob", "ada", "Done: all")
+    assert one.estimate == 90
     assert one.created_at.isoformat() == "2025-12-28T02:02:43.035160+00:00"
     assert one.due is not None
     assert one.due.isoformat() == "2031-02-03T02:05:06+00:00"

@@ -225,7 +225,7 @@ async def test_times_are_such_as_every_client_can_read(work: Work, make) -> None
             await make("a", due=due)
     line = {"type": "item", "id": "w-aaaa0001", "kind": "task", "title": "a", "status": "pending"}
     for name in ("due", "created_at", "updated_at"):
-        with pytest.raises(InvalidInput, match="years 1 to 9999"):
+        with pytest.raises(InvalidInput, match=name):
             await work.import_text(json.dumps({**line, name: "infinity"}))
     assert (await work.query()).items == []
 

@@ -173,7 +173,6 @@ async def test_github_issues_are_taken_over_under_their_milestones(work: Work) -
 
 async def test_what_is_no_such_text_is_refused_and_leaves_nothing(work: Work) -> None:
     for text, form in (
-        ("", "auto"),
         ("{", "auto"),
         ("[1, 2]", "github"),
         ('{"a": 1}', "auto"),
@@ -193,3 +192,39 @@ async def test_what_is_no_such_text_is_refused_and_leaves_nothing(work: Work) ->
     with pytest.raises(Conflict, match="each other's parents"):
         await work.import_text("\n".join(map(json.dumps, circle)))
     assert (await work.query()).items == []
+
+
+async def test_what_is_held_goes_out_as_given_back_and_no_epoch_comes_twice(
+    work: Work, make, app: App
+) -> None:
+    assert await work.export() == []
+    assert (await work.import_text("")).items == 0
+    held = await make("held")
+    stale = await work.claim(held, agent="ada")
+    lines = await work.export()
+    await (await app.projects("test")).create("elsewhere")
+    other = await app.work("elsewhere", "test")
+    await other.import_text("\n".join(lines))
+    assert await other.export() == lines
+    assert [one.id for one in await other.ready()] == [held]
+    mine = await other.claim(agent="bob")
+    assert mine.epoch == stale.epoch + 1
+    with pytest.raises(Conflict, match="bob has claimed"):
+        await other.finish(held, stale.epoch)
+
+
+async def test_no_line_leaves_an_item_that_cannot_be_changed(work: Work) -> None:
+    line = {"type": "item", "id": "w-aaaa0001", "kind": "task", "title": "a", "status": "pending"}
+    for name, value in (
+        ("version", 2**31 - 1),
+        ("epoch", -1),
+        ("estimate", 0),
+        ("labels", [1, None]),
+        ("parent", ["x"]),
+        ("title", "\ud800"),
+    ):
+        with pytest.raises(InvalidInput, match=r"line 1|the file"):
+            await work.import_text(json.dumps({**line, name: value}))
+    for nested in ("[" * 100_000, '{"a":' * 50_000):
+        with pytest.raises(InvalidInput):
+            await work.import_text(nested)

@@ -19,6 +19,9 @@ Label = Annotated[str, Field(min_length=1, max_length=100)]
 Text = Annotated[str, Field(max_length=50_000)]
 FIRST, LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 """Times that can be told in every time zone."""
+LEAST_MINUTES, MOST_MINUTES = 0.001, 5_256_000.0
+"""Of an estimate: up to ten years."""
+Minutes = Annotated[float, Field(ge=LEAST_MINUTES, le=MOST_MINUTES, allow_inf_nan=False)]
 _STRICT = ConfigDict(extra="forbid")
 
 MOST = 100
@@ -58,7 +61,7 @@ class Fields(TypedDict, total=False):
     labels: Annotated[list[Label], Field(max_length=MOST)]
     assignee: Annotated[str, Field(max_length=200)] | None
     due: Annotated[AwareDatetime, Field(ge=FIRST, le=LAST)] | None
-    estimate: Annotated[float, Field(ge=0.001, le=5_256_000, allow_inf_nan=False)] | None
+    estimate: Minutes | None
     acceptance: Annotated[list[Line | Criterion], Field(max_length=MOST)]
     code_links: Annotated[list[Line | Code], Field(max_length=MOST)]
     entities: Annotated[list[UUID], Field(max_length=MOST)]

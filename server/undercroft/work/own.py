@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NotRequired
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
+from undercroft.work.fields import FIRST, LAST, Minutes
+
 Line = dict[str, Any]
-Time = datetime | None
+NEWEST = 2**31 - 10_000
+"""A version or an epoch that leaves room for more."""
+
+
+def _tellable(when: datetime) -> datetime:
+    if not FIRST <= (when if when.tzinfo else when.replace(tzinfo=UTC)) <= LAST:
+        raise ValueError("a time in the years 1 to 9999")
+    return when
+
+
+Time = Annotated[datetime, AfterValidator(_tellable)] | None
 Id = Annotated[str, Field(pattern=r"^w-[0-9a-z]{4,40}$")]
 
 
@@ -36,7 +48,10 @@ class Item(TypedDict):
     acceptance: NotRequired[list[Any]]
     code_links: NotRequired[list[Any]]
     entities: NotRequired[list[UUID]]
-    version: NotRequired[Annotated[int, Field(ge=1)]]
+    estimate: NotRequired[Minutes | None]
+    order: NotRequired[Annotated[str, Field(pattern=r"^-?\d{1,60}(\.\d+)?$", max_length=15_000)]]
+    version: NotRequired[Annotated[int, Field(ge=1, le=NEWEST)]]
+    epoch: NotRequired[Annotated[int, Field(ge=0, le=NEWEST)]]
     due: NotRequired[Time]
     created_at: NotRequired[Time]
     updated_at: NotRequired[Time]

@@ -107,7 +107,7 @@ def _neither(why: str) -> InvalidInput:
 def _guessed(records: Sequence[Record]) -> str:
     """By its first objects: a file of beads may begin with memories."""
     if not records:
-        raise InvalidInput("There is nothing in it.")
+        return "undercroft"  # an empty project exports no line
     for _, first in records[:50]:
         if isinstance(first, list) and first:
             return "github"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from undercroft.work.fields import LEAST_MINUTES, MOST_MINUTES
 from undercroft.work.foreign.drafts import (
     Json,
     Line,
@@ -99,6 +100,7 @@ def _item(issue: Json, ref: str, above: str, links: Sequence[Line]) -> Iterator[
     if marks and marks[0] not in _STATUS:
         yield note(f"the status {marks[0]!r} is none here: {status}, and a label", ref)
     same = ("assignee", "created_at", "updated_at", "closed_at")
+    minutes = _minutes(issue.get("estimated_minutes"))
     yield from item(
         {
             "ref": ref,
@@ -112,12 +114,22 @@ def _item(issue: Json, ref: str, above: str, links: Sequence[Line]) -> Iterator[
             "acceptance": issue.get("acceptance_criteria"),
             "outcome": str(issue.get("close_reason") or ""),
             "due": issue.get("due_at"),
+            "estimate": minutes,
             **{field: issue.get(field) for field in same},
             **({"created_by": str(issue["created_by"])} if issue.get("created_by") else {}),
         },
         {"Design": issue.get("design"), "Notes": issue.get("notes")},
-        {field: fact for field, fact in issue.items() if field not in _OWN},
+        {
+            field: fact
+            for field, fact in issue.items()
+            if field not in _OWN and not (minutes and field == "estimated_minutes")
+        },
     )
+
+
+def _minutes(given: Any) -> float | None:
+    fits = isinstance(given, int | float) and LEAST_MINUTES <= given <= MOST_MINUTES
+    return given if fits else None
 
 
 def _status(issue: Json, kind: str, links: Sequence[Line]) -> tuple[str, list[str]]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from undercroft.errors import InvalidInput
+from undercroft.work.fields import FIRST, LAST
 
 Line = dict[str, Any]
 Json = Mapping[str, Any]
@@ -205,9 +206,10 @@ def moment(given: Any) -> str | None:
     """An ISO 8601 time in UTC, which it also is without a zone; None for what is none."""
     try:
         found = datetime.fromisoformat(str(given))
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        when = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return when.isoformat() if FIRST <= when <= LAST else None
 
 
 def _empty(fact: Any) -> bool:
