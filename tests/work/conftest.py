@@ -12,6 +12,7 @@ from undercroft.app import App
 from undercroft.work.service import Work
 
 Make = Callable[..., Awaitable[str]]
+Call = Callable[..., Awaitable[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -41,3 +42,16 @@ def make(work: Work) -> Make:
         return (await work.create(title, parent, fields)).id
 
     return make
+
+
+@pytest.fixture
+def does(call: Call, project: str) -> Call:
+    """Call a tool that must succeed."""
+
+    async def does(tool: str, **arguments: Any) -> dict[str, Any]:
+        body = await call(tool, project=project, **arguments)
+        assert "code" not in body, body
+        assert body["project"] == project
+        return body
+
+    return does
