@@ -802,6 +802,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHERE r.item_id = item
 $$;
 
+-- What a side has said last. Volatile, so that it sees what became true while its statement waited.
+CREATE FUNCTION workflow.last_reasoning(item text, side text) RETURNS text
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT o.reasoning FROM workflow.work_review_rounds AS o
+    WHERE o.item_id = item AND o.agent = side ORDER BY o.id DESC LIMIT 1
+$$;
+
 -- At the end of a transaction: a review is what its rounds say, and its disputes are those that they tell.
 CREATE FUNCTION workflow.hold_review() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -823,6 +830,8 @@ BEGIN
             WHERE d.step_id = item
               AND (d.server_agent, d.client_agent, d.server_content, d.client_content)
                 = (r.server_agent, r.client_agent, r.server_content, r.client_content)
+              AND d.server_reasoning = workflow.last_reasoning(item, r.server_agent)
+              AND d.client_reasoning = workflow.last_reasoning(item, r.client_agent)
               AND CASE r.state WHEN 'disputed' THEN d.status = 'open'
                   ELSE d.resolved_content = r.final_content AND d.resolved_by = told.resolver END)
         OR (r.state = 'disputed') <> EXISTS (

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from undercroft.errors import Conflict
+from undercroft.work.models import Review
 from undercroft.work.service import Work
 
 Runs = Callable[..., Awaitable[str]]
@@ -170,6 +171,8 @@ async def test_a_dispute_is_one_with_its_review(work: Work, step: str, runs: Run
     assert await runs(DISPUTED, said) == "UC308"
     assert await runs(DISPUTED, said, OPEN.format("", "v", "another", "")) == "UC308"
     assert await runs(DISPUTED, said, OPEN.format("", "v", "", "")) == "23514"
+    untold = OPEN.format("", "v", "w", "").replace("'', ''", "'', 'made up'")
+    assert await runs(DISPUTED, said, untold) == "UC308"
     for party in "ab":
         named = OPEN.format(", resolver", "v", "w", f", '{party}'")
         assert await runs(DISPUTED, said, named) == "23514"
@@ -191,23 +194,46 @@ async def test_a_dispute_is_one_with_its_review(work: Work, step: str, runs: Run
     assert await runs(OPEN.format("", "v", "w", "")) == "UC308"
 
 
+async def meets(
+    work: Work, sql: asyncpg.Connection, step: str, *statements: str
+) -> asyncio.Task[Review]:
+    """Somebody disputes while another's transaction is under way, and waits for its end."""
+    waiting = (
+        "SELECT count(*), pg_stat_clear_snapshot() FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with sql.transaction():
+        for statement in statements:
+            await sql.execute(statement)
+        late = asyncio.create_task(work.review(step, "dispute", agent="b", content="w"))
+        async with asyncio.timeout(20):
+            while not await sql.fetchval(waiting):
+                await asyncio.sleep(0)
+    await asyncio.wait([late])
+    return late
+
+
 async def test_two_who_review_at_the_same_moment_are_one_after_the_other(
     work: Work, step: str, sql: asyncpg.Connection
 ) -> None:
     await work.review(step, "propose", agent="a", content="v")
-    async with sql.transaction():
-        await sql.execute(AGREED)
-        await sql.execute(ROUND.format("approve", "b", ""))
-        late = asyncio.create_task(work.review(step, "dispute", agent="e", content="w"))
-        waiting = (
-            "SELECT count(*), pg_stat_clear_snapshot() FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        async with asyncio.timeout(20):
-            while not await sql.fetchval(waiting):
-                await asyncio.sleep(0)
+    late = await meets(work, sql, step, AGREED, ROUND.format("approve", "b", ""))
     with pytest.raises(Conflict, match="it is agreed"):
-        await late
+        late.result()
+
+
+async def test_a_dispute_has_what_was_said_while_it_waited(
+    work: Work, step: str, sql: asyncpg.Connection
+) -> None:
+    await work.review(step, "propose", agent="a", content="v", reasoning="old")
+    await work.review(step, "request_changes", agent="b", content="w")
+    revised = ROUND.format("revise", "a", "v2").replace("''", "'new'")
+    late = await meets(
+        work, sql, step, SET.format("state = 'proposed', server_content = 'v2'"), revised
+    )
+    assert late.result().state == "disputed"
+    [told] = await work.disputes()
+    assert (told["server_content"], told["server_reasoning"]) == ("v2", "new")
 
 
 async def test_an_import_is_held_to_the_same(work: Work, step: str) -> None:

@@ -63,12 +63,10 @@ WITH item AS MATERIALIZED (
     INSERT INTO workflow.disputes (step_id, server_agent, client_agent, server_content, client_content,
         server_reasoning, client_reasoning, resolver)
     SELECT c.item_id, c.server_agent, c.client_agent, c.server_content, c.client_content,
-           CASE WHEN $3 = c.server_agent THEN $5 ELSE coalesce((
-               SELECT o.reasoning FROM workflow.work_review_rounds AS o
-               WHERE o.item_id = c.item_id AND o.agent = c.server_agent ORDER BY o.id DESC LIMIT 1), '') END,
-           CASE WHEN $3 = c.client_agent THEN $5 ELSE coalesce((
-               SELECT o.reasoning FROM workflow.work_review_rounds AS o
-               WHERE o.item_id = c.item_id AND o.agent = c.client_agent ORDER BY o.id DESC LIMIT 1), '') END,
+           CASE WHEN $3 = c.server_agent THEN $5
+                ELSE workflow.last_reasoning(c.item_id, c.server_agent) END,
+           CASE WHEN $3 = c.client_agent THEN $5
+                ELSE workflow.last_reasoning(c.item_id, c.client_agent) END,
            nullif($8, '')
     FROM changed AS c WHERE c.state = 'disputed'
     RETURNING id, resolver
