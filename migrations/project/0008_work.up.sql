@@ -20,7 +20,12 @@
 -- Who finds out too late that it takes more than one does not wait for that row, but fails with
 -- serialization_failure, and tries again.
 -- A claim is an epoch and a time: whoever writes under it names the epoch, and both are conditions of
--- the very UPDATE. Only PostgreSQL's clock counts.
+-- the very UPDATE. A new claim has the next epoch, and none that is over is prolonged. Only PostgreSQL's
+-- clock counts.
+
+-- Times that every client can read.
+CREATE DOMAIN workflow.moment AS timestamptz
+    CONSTRAINT valid_moment CHECK (VALUE > '0001-01-02 00:00Z' AND VALUE < '9999-12-30 00:00Z');
 
 CREATE TABLE workflow.work_settings (
     one_row              boolean PRIMARY KEY DEFAULT true CHECK (one_row),
@@ -126,7 +131,7 @@ CREATE TABLE workflow.work_items (
     priority       smallint NOT NULL DEFAULT 2,
     labels         text[] NOT NULL DEFAULT '{}',
     assignee       text,
-    due_at         timestamptz,
+    due_at         workflow.moment,
     -- What whoever does it thinks that it takes; the clock of a claim compares it with what it took.
     estimate_minutes double precision,
     -- [{"text": …, "met": false}]
@@ -139,11 +144,11 @@ CREATE TABLE workflow.work_items (
     -- Where it came from: 'github:12', 'beads:bd-a1b2'.
     external_ref   text,
     version        integer NOT NULL DEFAULT 1,
-    created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
-    closed_at      timestamptz,
-    archived_at    timestamptz,
-    deleted_at     timestamptz,
+    created_at     workflow.moment NOT NULL DEFAULT clock_timestamp(),
+    updated_at     workflow.moment NOT NULL DEFAULT clock_timestamp(),
+    closed_at      workflow.moment,
+    archived_at    workflow.moment,
+    deleted_at     workflow.moment,
     created_by     text NOT NULL DEFAULT 'claude-code',
     updated_by     text NOT NULL DEFAULT 'claude-code',
     -- Which of the actor's agents, where it said so.
@@ -153,9 +158,11 @@ CREATE TABLE workflow.work_items (
     open_blockers  integer NOT NULL DEFAULT 0,
     claim_epoch    bigint NOT NULL DEFAULT 0,
     claim_holder   text,
-    claimed_at     timestamptz,
-    claim_until    timestamptz,
+    claimed_at     workflow.moment,
+    claim_until    workflow.moment,
     FOREIGN KEY (kind, status) REFERENCES workflow.work_statuses,
+    -- Finite, and with room on both sides.
+    CONSTRAINT valid_work_order CHECK (order_key > -1e60 AND order_key < 1e60),
     CONSTRAINT valid_work_id CHECK (id ~ '^w-[0-9a-z]{4,40}$'),
     CONSTRAINT valid_work_title CHECK (length(title) BETWEEN 1 AND 500),
     CONSTRAINT valid_work_priority CHECK (priority BETWEEN 0 AND 4),
@@ -193,7 +200,7 @@ CREATE TABLE workflow.work_history (
     data       jsonb NOT NULL,
     changed_by text NOT NULL,
     agent      text NOT NULL,
-    changed_at timestamptz NOT NULL,
+    changed_at workflow.moment NOT NULL,
     PRIMARY KEY (item_id, version)
 );
 
@@ -202,10 +209,10 @@ CREATE TABLE workflow.work_links (
     source_id  text COLLATE "C" NOT NULL REFERENCES workflow.work_items,
     type       text NOT NULL,
     target_id  text COLLATE "C" NOT NULL REFERENCES workflow.work_items,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at workflow.moment NOT NULL DEFAULT clock_timestamp(),
     created_by text NOT NULL DEFAULT 'claude-code',
     -- A link is never deleted: the rows are its history.
-    removed_at timestamptz,
+    removed_at workflow.moment,
     removed_by text,
     CONSTRAINT valid_work_link CHECK (type IN ('blocks', 'relates', 'duplicates', 'discovered_from')),
     CONSTRAINT other_work CHECK (source_id <> target_id),
@@ -221,7 +228,7 @@ CREATE TABLE workflow.comments (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     item_id    text COLLATE "C" NOT NULL REFERENCES workflow.work_items,
     body       text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at workflow.moment NOT NULL DEFAULT clock_timestamp(),
     created_by text NOT NULL DEFAULT 'claude-code',
     agent      text NOT NULL DEFAULT '',
     CONSTRAINT valid_comment CHECK (length(body) BETWEEN 1 AND 50000)
@@ -253,7 +260,7 @@ CREATE TABLE workflow.work_reviews (
     max_iterations     integer NOT NULL,
     server_complexity  double precision,
     client_complexity  double precision,
-    updated_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at         workflow.moment NOT NULL DEFAULT clock_timestamp(),
     updated_by         text NOT NULL DEFAULT 'claude-code',
     CONSTRAINT valid_review_state
         CHECK (state IN ('proposed', 'changes_requested', 'agreed', 'disputed', 'resolved')),
@@ -277,7 +284,7 @@ CREATE TABLE workflow.work_review_rounds (
     reasoning  text NOT NULL,
     complexity double precision,
     created_by text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at workflow.moment NOT NULL DEFAULT clock_timestamp(),
     -- A dispute may rest on the text that its side has given before.
     CONSTRAINT valid_round CHECK (CASE
         WHEN action IN ('propose', 'request_changes', 'revise', 'resolve') THEN content <> ''
@@ -304,9 +311,9 @@ CREATE TABLE workflow.disputes (
     resolver         text,
     user_resolution  text,
     resolved_content text,
-    resolved_at      timestamptz,
+    resolved_at      workflow.moment,
     resolved_by      text,
-    created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at       workflow.moment NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT valid_dispute CHECK (
         CASE status
             WHEN 'open' THEN num_nonnulls(user_resolution, resolved_content, resolved_at, resolved_by) = 0
@@ -462,12 +469,18 @@ DECLARE
     opens boolean;
     parent record;
 BEGIN
+    IF (NEW.claim_holder IS NOT NULL AND NEW.claim_holder IS DISTINCT FROM OLD.claim_holder
+        OR NEW.claim_epoch <> OLD.claim_epoch)
+       AND (NEW.claim_epoch <> OLD.claim_epoch + 1 OR OLD.claim_until > clock_timestamp()) THEN
+        RAISE EXCEPTION 'a claim takes the next epoch, where nobody holds the item'
+            USING ERRCODE = 'UC001';
+    END IF;
     IF NEW.version <> OLD.version + 1 OR NEW.id <> OLD.id OR NEW.created_at <> OLD.created_at
        OR NEW.created_by <> OLD.created_by THEN
         RAISE EXCEPTION 'every change adds one to the version and leaves the identity'
             USING ERRCODE = 'UC001';
     END IF;
-    IF NEW.kind <> OLD.kind OR NEW.status <> OLD.status THEN
+    IF NEW.kind <> OLD.kind OR NEW.status <> OLD.status OR NEW.category <> OLD.category THEN
         SELECT s.category INTO NEW.category FROM workflow.work_statuses AS s
         WHERE s.kind = NEW.kind AND s.status = NEW.status;
         IF NOT FOUND THEN
@@ -490,9 +503,16 @@ BEGIN
     IF NEW.category NOT IN ('done', 'dropped') THEN
         NEW.archived_at := NULL;
     END IF;
-    IF was_open AND NOT opens AND NEW.deleted_at IS NULL AND EXISTS (
-        SELECT FROM workflow.work_items AS c WHERE c.parent_id = NEW.id AND c.is_open) THEN
+    IF was_open AND NOT opens AND EXISTS (
+            SELECT FROM workflow.work_items AS c WHERE c.parent_id = NEW.id AND c.is_open)
+       OR OLD.deleted_at IS NULL AND NEW.deleted_at IS NOT NULL AND EXISTS (
+            SELECT FROM workflow.work_items AS c WHERE c.place = NEW.id AND c.deleted_at IS NULL) THEN
         RAISE EXCEPTION 'it has open children' USING ERRCODE = 'UC304';
+    END IF;
+    -- Who began when nothing stood in the way may finish.
+    IF NEW.category = 'done' AND OLD.is_open AND OLD.open_blockers > 0 AND OLD.claim_holder IS NULL
+       AND undone IS NOT TRUE THEN
+        RAISE EXCEPTION 'it waits for other work' USING ERRCODE = 'UC309';
     END IF;
     IF NEW.parent_id IS DISTINCT FROM OLD.parent_id THEN
         PERFORM workflow.take_work_graph();
@@ -523,11 +543,25 @@ BEGIN
 END
 $$;
 
--- What changes neither the version nor one of these is bookkeeping: heartbeats, counts.
+-- All but what is bookkeeping: heartbeats, and counts.
 CREATE TRIGGER check_work_change
-    BEFORE UPDATE OF id, parent_id, order_key, kind, title, status, category, version, deleted_at,
-        archived_at, claim_holder, claim_epoch ON workflow.work_items
+    BEFORE UPDATE OF id, parent_id, order_key, kind, title, description, status, category, priority,
+        labels, assignee, due_at, estimate_minutes, acceptance, code, entities, outcome, external_ref,
+        version, created_at, updated_at, closed_at, archived_at, deleted_at, created_by, updated_by,
+        updated_agent, claim_epoch, claim_holder, claimed_at ON workflow.work_items
     FOR EACH ROW EXECUTE FUNCTION workflow.check_work_change();
+
+CREATE FUNCTION workflow.refuse_late_heartbeat() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'the time of the claim is over' USING ERRCODE = 'UC310';
+END
+$$;
+
+CREATE TRIGGER refuse_late_heartbeat BEFORE UPDATE OF claim_until ON workflow.work_items
+    FOR EACH ROW WHEN (NEW.claim_epoch = OLD.claim_epoch AND NEW.claim_until > OLD.claim_until
+                       AND OLD.claim_until <= clock_timestamp())
+    EXECUTE FUNCTION workflow.refuse_late_heartbeat();
 
 CREATE FUNCTION workflow.follow_work_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -643,6 +677,9 @@ CREATE TRIGGER follow_removed_work_link AFTER UPDATE OF removed_at ON workflow.w
     FOR EACH ROW WHEN (OLD.removed_at IS NULL AND NEW.removed_at IS NOT NULL)
     EXECUTE FUNCTION workflow.follow_work_link();
 
+CREATE TRIGGER keep_removed_link BEFORE UPDATE ON workflow.work_links
+    FOR EACH ROW WHEN (OLD.removed_at IS NOT NULL) EXECUTE FUNCTION workflow.refuse_change();
+
 -- Mark an item and all beneath it as deleted; how many, NULL where it is not in that version. Level by
 -- level: whoever adds a child holds its parent, so that none is overlooked. Raises UC307 where somebody
 -- is at one of them.
@@ -651,7 +688,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     stamp timestamptz := clock_timestamp();
     level text[] := ARRAY[item];
-    every text[] := '{}';
+    levels jsonb[] := '{}';
+    deleted integer := 0;
+    rows integer;
 BEGIN
     PERFORM FROM workflow.work_graph FOR UPDATE;
     PERFORM FROM workflow.work_items AS i
@@ -665,15 +704,20 @@ BEGIN
                    WHERE i.id = ANY (level) AND i.claim_until > clock_timestamp()) THEN
             RAISE EXCEPTION 'somebody is at it' USING ERRCODE = 'UC307';
         END IF;
-        every := every || level;
+        levels := array_append(levels, to_jsonb(level));
         level := ARRAY(SELECT c.id FROM workflow.work_items AS c
                        WHERE c.place = ANY (level) AND c.deleted_at IS NULL);
     END LOOP;
-    UPDATE workflow.work_items AS i
-    SET deleted_at = stamp, version = i.version + 1, updated_at = stamp, updated_by = actor,
-        updated_agent = agent
-    WHERE i.id = ANY (every) AND i.deleted_at IS NULL;
-    RETURN cardinality(every);
+    -- The deepest first: nothing that is there has a parent that is not.
+    FOR i IN REVERSE cardinality(levels) .. 1 LOOP
+        UPDATE workflow.work_items AS w
+        SET deleted_at = stamp, version = w.version + 1, updated_at = stamp, updated_by = actor,
+            updated_agent = agent
+        WHERE w.id IN (SELECT jsonb_array_elements_text(levels[i]));
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        deleted := deleted + rows;
+    END LOOP;
+    RETURN deleted;
 END
 $$;
 
@@ -894,8 +938,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE tree AS (
         SELECT i.id, i.category FROM workflow.work_items AS i WHERE i.id = item
         UNION ALL
-        SELECT c.id, c.category FROM tree AS t
-        JOIN workflow.work_items AS c ON c.place = t.id AND c.deleted_at IS NULL
+        SELECT c.id, c.category FROM tree AS t CROSS JOIN LATERAL (
+            SELECT w.id, w.category FROM workflow.work_items AS w
+            WHERE w.place = t.id AND w.deleted_at IS NULL OFFSET 0) AS c
     ), leaves AS (
         SELECT t.category FROM tree AS t
         WHERE t.category <> 'dropped' AND NOT EXISTS (
@@ -984,8 +1029,8 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON workflow.work_
 
 REVOKE ALL ON FUNCTION workflow.record_work_history() FROM PUBLIC;
 GRANT USAGE ON SEQUENCE workflow.work_numbers TO :app;
-GRANT SELECT, INSERT, UPDATE ON workflow.work_items, workflow.work_links, workflow.work_reviews,
-    workflow.work_kinds TO :app;
+GRANT SELECT, INSERT, UPDATE ON workflow.work_items, workflow.work_reviews, workflow.work_kinds TO :app;
+GRANT SELECT, INSERT, UPDATE (removed_at, removed_by) ON workflow.work_links TO :app;
 GRANT SELECT, INSERT, UPDATE (status, user_resolution, resolved_content, resolved_at, resolved_by)
     ON workflow.disputes TO :app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON workflow.work_statuses, workflow.work_transitions TO :app;

@@ -1,4 +1,4 @@
-"""Work made, changed, claimed and finished in one process, against the statements alone."""
+"""Work made, changed, claimed and finished in one process, against plain statements."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from benchmarks.figures import Figure, Judgement, bare, times_bare
 from benchmarks.frame import Effort, interleave, timed
 from benchmarks.ground import ask, bare_connection, scratch_app
 from benchmarks.records import require
-from undercroft.work.claims import DEFAULT_TTL
-from undercroft.work.claims import SQL as CLAIMS
-from undercroft.work.fields import as_json
-from undercroft.work.store import SQL as ITEMS
+from undercroft.db.queries import load_queries
 
 if TYPE_CHECKING:
     import asyncpg
@@ -32,11 +29,14 @@ CHANGE = {"status": "in_progress", "description": "Read the limit from the respo
 BACK = {"status": "pending", "description": FIELDS["description"]}
 
 MEANINGS = {
-    "create": "create_work, against its one INSERT (same indexes, same triggers)",
-    "update": "update_work of status and text, against its one UPDATE",
-    "claim": "claim_work of the best ready item, against its one UPDATE",
-    "finish": "finish_work under a claim, against its one UPDATE",
+    "create": "create_work, against a plain INSERT of the item and of its version",
+    "update": "update_work of status and text, against a plain UPDATE and its version",
+    "claim": "claim_work of the best ready item, against a plain UPDATE SKIP LOCKED, its version "
+    "and its clock",
+    "finish": "finish_work under a claim, against a plain UPDATE, its version and its clock",
 }
+
+SQL = load_queries("benchmarks", "work.sql")
 
 
 @dataclass(kw_only=True)
@@ -89,35 +89,34 @@ class Ours(Side):
 
 @dataclass(kw_only=True)
 class Bare(Side):
-    """The very statements, through the driver."""
+    """Plain statements, through the driver."""
 
     connection: asyncpg.Connection
 
     async def create(self) -> None:
         """An item."""
-        fields = as_json({**FIELDS, "title": TITLE})
-        row = await self.connection.fetchrow(ITEMS.insert_item.text, None, fields, "bench")
+        given = (TITLE, FIELDS["description"], FIELDS["priority"], FIELDS["labels"])
+        row = await self.connection.fetchrow(SQL.create.text, *given)
         require(row)
         self.made.append((row["id"], row["version"]))
 
     async def update(self) -> None:
         """Other fields."""
         item, version, fields = self.next()
-        given = (item, as_json(fields), version, 0, "bench")
-        require(await self.connection.fetchrow(ITEMS.update_item.text, *given))
+        category = "todo" if fields["status"] == "pending" else "doing"
+        given = (item, version, fields["status"], category, fields["description"])
+        require(await self.connection.fetchrow(SQL.update.text, *given))
 
     async def claim(self) -> None:
         """The best one."""
-        given: tuple[Any, ...] = ("bare", DEFAULT_TTL, [], [], None, "bench")
-        row = await self.connection.fetchrow(CLAIMS.claim_best.text, *given)
+        row = await self.connection.fetchrow(SQL.claim.text)
         require(row)
         self.claimed.append((row["id"], row["epoch"]))
 
     async def finish(self) -> None:
         """One that is claimed."""
         item, epoch = self.claimed.pop()
-        given = (item, epoch, "", "", "bench")
-        require(await self.connection.fetchrow(ITEMS.finish_item.text, *given))
+        require(await self.connection.fetchrow(SQL.finish.text, item, epoch))
 
 
 async def measure(effort: Effort) -> AsyncIterator[Figure]:
@@ -125,6 +124,7 @@ async def measure(effort: Effort) -> AsyncIterator[Figure]:
     async with scratch_app() as app:
         await ask(app, "create_project", name=PROJECT)
         async with bare_connection(app, f"project_{PROJECT}") as connection:
+            await connection.execute(SQL.make_tables.text)
             ours, alone = Ours(app=app), Bare(connection=connection)
             rounds = effort.rounds(1_000, 150)
             for name in MEANINGS:
@@ -144,10 +144,8 @@ async def measure(effort: Effort) -> AsyncIterator[Figure]:
 async def _reopen(*sides: Side) -> None:
     """All that was made can be claimed."""
     connection = next(side.connection for side in sides if isinstance(side, Bare))
-    await connection.execute(
-        "UPDATE workflow.work_items SET status = 'pending', version = version + 1"
-        " WHERE status <> 'pending'"
-    )
+    for reopening in (SQL.reopen, SQL.reopen_ours):
+        await connection.execute(reopening.text)
 
 
 def _judgement(name: str) -> Judgement:

@@ -1,77 +1,94 @@
--- Fills a project with work, far faster than through the tools; for benchmarks only.
+-- What the work room is measured beside: plain statements, on tables with the same columns, indexes and
+-- constraints and without triggers; what those write, a plain client writes by itself.
 
--- get_owner --
--- The role that owns the items, quoted for use in a statement.
-SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class
-WHERE oid = 'workflow.work_items'::regclass;
+-- make_tables --
+-- The tables.
+CREATE SCHEMA bare;
+CREATE TABLE bare.statuses (LIKE workflow.work_statuses INCLUDING ALL);
+INSERT INTO bare.statuses SELECT * FROM workflow.work_statuses;
+CREATE TABLE bare.items (LIKE workflow.work_items INCLUDING ALL,
+    FOREIGN KEY (parent_id) REFERENCES bare.items,
+    FOREIGN KEY (kind, status) REFERENCES bare.statuses);
+CREATE TABLE bare.history (LIKE workflow.work_history INCLUDING ALL,
+    FOREIGN KEY (item_id) REFERENCES bare.items);
+CREATE TABLE bare.executions (LIKE workflow.task_executions INCLUDING ALL);
+CREATE TABLE bare.sessions (LIKE workflow.time_tracking_sessions INCLUDING ALL,
+    FOREIGN KEY (execution_id) REFERENCES bare.executions);
 
--- pause_items --
--- Loading writes no history and counts nothing.
-ALTER TABLE workflow.work_items DISABLE TRIGGER USER;
+-- create --
+-- An item at the end, and its first version.
+WITH changed AS (
+    INSERT INTO bare.items (order_key, kind, title, description, status, category, priority, labels)
+    SELECT coalesce((SELECT order_key FROM bare.items WHERE place = ''
+                     ORDER BY order_key DESC LIMIT 1), 0) + 1,
+           'task', $1, $2, 'pending', 'todo', $3, $4
+    RETURNING *
+), kept AS (
+    INSERT INTO bare.history (item_id, version, operation, data, changed_by, agent, changed_at)
+    SELECT id, version, 'create', to_jsonb(changed), 'bench', '', updated_at FROM changed
+)
+SELECT id, version FROM changed;
 
--- pause_links --
--- As above.
-ALTER TABLE workflow.work_links DISABLE TRIGGER USER;
+-- update --
+-- Status and text of an item in a version, and its next version.
+WITH changed AS (
+    UPDATE bare.items SET status = $3, category = $4, description = $5, version = version + 1,
+        updated_at = clock_timestamp()
+    WHERE id = $1 AND version = $2 RETURNING *
+), kept AS (
+    INSERT INTO bare.history (item_id, version, operation, data, changed_by, agent, changed_at)
+    SELECT id, version, 'update', to_jsonb(changed), 'bench', '', updated_at FROM changed
+)
+SELECT version FROM changed;
 
--- load_items --
--- Items with the numbers after $1 up to $2: of each 500 one epic, ten issues beneath it, and tasks
--- beneath these; a third is completed.
-INSERT INTO workflow.work_items (id, parent_id, order_key, kind, title, status, category, priority,
-    labels, due_at, created_at, closed_at)
-SELECT 'w-' || lpad(to_hex(n), 10, '0'),
-       CASE WHEN n % 500 = 0 THEN NULL
-            WHEN n % 50 = 0 THEN 'w-' || lpad(to_hex(n - n % 500), 10, '0')
-            ELSE 'w-' || lpad(to_hex(n - n % 50), 10, '0') END,
-       n, CASE WHEN n % 500 = 0 THEN 'epic' WHEN n % 50 = 0 THEN 'issue' ELSE 'task' END,
-       'Item ' || n || ': ' || md5(n::text),
-       CASE WHEN n % 50 > 0 AND n % 3 = 0 THEN 'completed' ELSE 'pending' END,
-       CASE WHEN n % 50 > 0 AND n % 3 = 0 THEN 'done' ELSE 'todo' END,
-       n * 7919 % 5, ARRAY['label ' || n % 20],
-       CASE WHEN n % 4 = 0 THEN timestamptz '2026-01-01' + n * 7919 % 525600 * interval '1 minute' END,
-       timestamptz '2026-01-01' + n * interval '1 second',
-       CASE WHEN n % 50 > 0 AND n % 3 = 0 THEN timestamptz '2026-01-02' END
-FROM generate_series($1::bigint, $2::bigint - 1) AS n
-ORDER BY n;
+-- claim --
+-- The best item, its next version, and a clock that runs.
+WITH best AS (
+    SELECT id FROM bare.items
+    WHERE category = 'todo' AND open_blockers = 0 AND deleted_at IS NULL
+    ORDER BY priority, due_at, created_at, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+), changed AS (
+    UPDATE bare.items SET status = 'in_progress', category = 'doing', claim_epoch = claim_epoch + 1,
+        claim_holder = 'bare', claimed_at = clock_timestamp(),
+        claim_until = clock_timestamp() + interval '900 s', version = version + 1,
+        updated_at = clock_timestamp()
+    WHERE id = (SELECT id FROM best) RETURNING *
+), kept AS (
+    INSERT INTO bare.history (item_id, version, operation, data, changed_by, agent, changed_at)
+    SELECT id, version, 'claim', to_jsonb(changed), 'bench', '', updated_at FROM changed
+), clock AS (
+    INSERT INTO bare.executions (work_item_id, title, kind, labels, asker)
+    SELECT id, title, kind, labels, 'bench' FROM changed RETURNING id
+), runs AS (
+    INSERT INTO bare.sessions (execution_id, actor, expires_at)
+    SELECT clock.id, 'bench', changed.claim_until FROM clock, changed
+)
+SELECT id, claim_epoch AS epoch FROM changed;
 
--- load_links --
--- Two dependencies for each of those items, between tasks, from a lower to a higher number.
-INSERT INTO workflow.work_links (source_id, type, target_id)
-SELECT 'w-' || lpad(to_hex(least(a.n, b.n)), 10, '0'), 'blocks',
-       'w-' || lpad(to_hex(greatest(a.n, b.n)), 10, '0')
-FROM generate_series($1::bigint, $2::bigint - 1) AS a (n)
-CROSS JOIN LATERAL (
-    SELECT $1 + (a.n * 7919 * k + 104729 * k * k) % ($2 - $1) AS n FROM generate_series(1, 3) AS k
-) AS b
-WHERE a.n % 50 > 0 AND b.n % 50 > 0 AND a.n <> b.n
-ON CONFLICT DO NOTHING;
+-- finish --
+-- An item under a claim, its last version, and its clock, stopped.
+WITH changed AS (
+    UPDATE bare.items SET status = 'completed', category = 'done', closed_at = clock_timestamp(),
+        claim_holder = NULL, claimed_at = NULL, claim_until = NULL, version = version + 1,
+        updated_at = clock_timestamp()
+    WHERE id = $1 AND claim_epoch = $2 AND claim_until > clock_timestamp() RETURNING *
+), kept AS (
+    INSERT INTO bare.history (item_id, version, operation, data, changed_by, agent, changed_at)
+    SELECT id, version, 'finish', to_jsonb(changed), 'bench', '', updated_at FROM changed
+), clock AS (
+    UPDATE bare.executions AS e SET status = 'finished', finished_at = clock_timestamp(),
+        actual_minutes = greatest(0.001, extract(epoch FROM clock_timestamp() - e.started_at) / 60)
+    FROM changed WHERE e.work_item_id = changed.id AND e.status = 'open' RETURNING e.id
+), stops AS (
+    UPDATE bare.sessions AS s SET ended_at = clock_timestamp() FROM clock
+    WHERE s.execution_id = clock.id AND s.ended_at IS NULL
+)
+SELECT id FROM changed;
 
--- drop_links --
--- All but as many dependencies as are wanted.
-DELETE FROM workflow.work_links WHERE id IN (
-    SELECT id FROM workflow.work_links ORDER BY id OFFSET $1);
+-- reopen --
+-- All that was made can be claimed.
+UPDATE bare.items SET status = 'pending', category = 'todo' WHERE status <> 'pending';
 
--- count_blockers --
--- What the triggers would have counted.
-UPDATE workflow.work_items AS i SET open_blockers = c.open
-FROM (SELECT l.target_id, count(*) FILTER (WHERE s.is_open) AS open
-      FROM workflow.work_links AS l JOIN workflow.work_items AS s ON s.id = l.source_id
-      GROUP BY l.target_id) AS c
-WHERE i.id = c.target_id AND c.open > 0;
-
--- resume_items --
--- From here on as ever.
-ALTER TABLE workflow.work_items ENABLE TRIGGER USER;
-
--- resume_links --
--- As above.
-ALTER TABLE workflow.work_links ENABLE TRIGGER USER;
-
--- tidy --
--- What autovacuum would do in a while.
-VACUUM (ANALYZE) workflow.work_items, workflow.work_links;
-
--- count --
--- How many items and links there are, and how many items wait.
-SELECT (SELECT count(*) FROM workflow.work_items) AS items,
-       (SELECT count(*) FROM workflow.work_links) AS links,
-       (SELECT count(*) FROM workflow.work_items WHERE open_blockers > 0) AS waiting;
+-- reopen_ours --
+-- The same of the room.
+UPDATE workflow.work_items SET status = 'pending', version = version + 1 WHERE status <> 'pending';

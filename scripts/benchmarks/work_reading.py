@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from undercroft.app import App
 
-SQL = load_queries("benchmarks", "work.sql")
+SQL = load_queries("benchmarks", "work_reading.sql")
 PROJECT = "work"
 SIZES = ((10_000, 20_000, 3.0), (100_000, 200_000, 15.0))
 """Items, dependencies, milliseconds that 19 of 20 calls may take."""

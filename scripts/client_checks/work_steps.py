@@ -45,7 +45,13 @@ WORK: Sequence[Step] = [
         "version=1",
         'fields={"priority":0}',
     ),
-    work("move_work", lambda a: body(a)["version"] == 2, "id=w-inspect2", "before=w-inspect1"),  # noqa: PLR2004 - one more
+    work(
+        "move_work",
+        lambda a: body(a)["version"] == 2,  # noqa: PLR2004 - one more
+        "id=w-inspect2",
+        "before=w-inspect1",
+        "version=1",
+    ),
     work("query_work", lambda a: len(body(a)["items"]) == 1, 'where={"kind":"step"}'),
     work("ready_work", lambda a: body(a)["result"][0]["id"] == "w-inspect1", "limit=5"),
     work(

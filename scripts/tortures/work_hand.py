@@ -89,10 +89,12 @@ class Hand:
             await self.work.link(one, "blocks", other)
         elif roll < 0.9:  # noqa: PLR2004 - a mixture
             await self.work.link(one, "blocks", other, remove=True)
-        elif roll < 0.97:  # noqa: PLR2004 - a mixture
-            await self.work.move(one, **{self.dice.choice(["before", "after"]): other})
         else:
-            await self.work.move(one, parent=self.dice.choice(["", other]))
+            place = {self.dice.choice(["before", "after"]): other}
+            if roll > 0.97:  # noqa: PLR2004 - a mixture
+                place = {"parent": self.dice.choice(["", other])}
+            version = (await self.work.get(one)).version
+            await self.work.move(one, version=version, **place)
 
     async def _work(self) -> None:
         claim = await self.work.claim(agent=self.name, ttl=LEASE)

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from undercroft.app import App
+from undercroft.work.models import Written
 from undercroft.work.service import Work
 
 Make = Callable[..., Awaitable[str]]
@@ -24,6 +25,17 @@ async def work(app: App, project: str) -> Work:
 async def sql(app: App, project: str, connect: Callable[..., Any]) -> asyncpg.Connection:
     """A bare SQL client of the project, as the application's role."""
     connection: asyncpg.Connection = await connect((await app.open(project)).database.name)
+    return connection
+
+
+@pytest.fixture
+async def owner(app: App, project: str, connect: Callable[..., Any]) -> asyncpg.Connection:
+    """The owner of the tables, who may analyse them."""
+    connection: asyncpg.Connection = await connect((await app.open(project)).database.name)
+    name = await connection.fetchval(
+        "SELECT quote_ident(tableowner) FROM pg_tables WHERE tablename = 'work_items'"
+    )
+    await connection.execute(f"SET ROLE {name}")
     return connection
 
 
@@ -55,3 +67,13 @@ def does(call: Call, project: str) -> Call:
         return body
 
     return does
+
+
+@pytest.fixture
+def move(work: Work) -> Callable[..., Awaitable[Written]]:
+    """Move an item from where it is now."""
+
+    async def move(item: str, **where: str) -> Written:
+        return await work.move(item, version=(await work.get(item)).version, **where)
+
+    return move

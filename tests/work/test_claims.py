@@ -138,7 +138,79 @@ async def test_what_somebody_holds_cannot_be_deleted_from_above(work: Work, make
     epic = await make("epic", kind="epic")
     await make("child", epic)
     claim = await work.claim(agent="ada")
-    with pytest.raises(Conflict, match="holds an item beneath"):
+    with pytest.raises(Conflict, match="holds it, or an item beneath"):
         await work.delete(epic, 1)
     await work.finish(claim.id, epoch=claim.epoch)
     assert (await work.delete(epic, 1)).items == 2
+
+
+async def test_a_claim_that_ran_out_stays_on_offer_whoever_writes_meanwhile(
+    work: Work, make, sql: asyncpg.Connection
+) -> None:
+    item = await make("task")
+    lost = await work.claim(agent="ada")
+    await sql.execute(OVER)
+    await work.update(item, {"labels": ["seen"]}, lost.version)
+    assert [one.id for one in await work.ready()] == [item]
+    mine = await work.claim(agent="bob")
+    await work.finish(item, mine.epoch)
+    back = await work.undo(item, mine.version + 1)
+    assert back.status == "pending"
+    assert [one.id for one in await work.ready()] == [item]
+
+
+async def test_the_database_gives_each_claim_an_epoch_of_its_own(
+    work: Work, make, sql: asyncpg.Connection
+) -> None:
+    item = await make("task")
+    await work.claim(agent="ada")
+    change = "UPDATE workflow.work_items SET {}, version = version + 1"
+    hour = "claim_until = clock_timestamp() + interval '1 hour'"
+    with pytest.raises(asyncpg.PostgresError, match="next epoch"):
+        await sql.execute(change.format(f"claim_holder = 'bob', claim_epoch = 2, {hour}"))
+    await sql.execute(OVER)
+    for stolen in (
+        f"claim_holder = 'bob', {hour}",
+        f"claim_holder = 'bob', claim_epoch = 3, {hour}",
+        "claim_epoch = 0",
+    ):
+        with pytest.raises(asyncpg.PostgresError, match="next epoch"):
+            await sql.execute(change.format(stolen))
+    with pytest.raises(asyncpg.PostgresError, match="claim is over"):
+        await sql.execute(f"UPDATE workflow.work_items SET {hour}")
+    with pytest.raises(asyncpg.PostgresError, match="adds one to the version"):
+        await sql.execute("UPDATE workflow.work_items SET description = 'unseen'")
+    await sql.execute(change.format("category = 'done'"))
+    assert await sql.fetchval("SELECT category FROM workflow.work_items") == "doing"
+    await sql.execute(change.format(f"claim_holder = 'bob', claim_epoch = 2, {hour}"))
+    with pytest.raises(Conflict, match="bob has claimed"):
+        await work.finish(item, epoch=1)
+
+
+async def test_what_is_held_is_moved_by_its_holder_only(work: Work, make) -> None:
+    item, other = await make("task"), await make("other")
+    claim = await work.claim(item, agent="ada")
+    with pytest.raises(InvalidInput, match="Give the version"):
+        await work.move(item, parent=other)
+    with pytest.raises(Conflict, match="ada holds"):
+        await work.move(item, parent=other, version=claim.version)
+    moved = await work.move(item, parent=other, epoch=claim.epoch)
+    await work.finish(item, claim.epoch)
+    with pytest.raises(Conflict, match=f"version {moved.version + 1}"):
+        await work.move(item, version=moved.version)
+
+
+async def test_conditions_that_a_question_does_not_know_are_refused(work: Work, make) -> None:
+    top = await make("top")
+    for ask, where in (
+        (work.ready, {"parent": top}),
+        (work.ready, {"status": ["completed"]}),
+        (work.query, {"under": top}),
+        (work.claim, {"assignee": "zoe"}),
+    ):
+        with pytest.raises(InvalidInput, match="no condition"):
+            await ask(where=where)
+    with pytest.raises(InvalidInput, match="leave it out"):
+        await work.claim(top, where={"kind": "task"})
+    with pytest.raises(NotFound):
+        await work.release("w-nobody00", force=True)

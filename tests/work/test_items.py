@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 
 import asyncpg
@@ -71,7 +72,7 @@ async def test_a_kind_of_the_projects_own_has_statuses_of_its_own(work: Work, ma
     assert "bug" in {one["name"] for one in await work.kinds()}
 
 
-async def test_what_is_open_has_an_open_parent(work: Work, make) -> None:
+async def test_what_is_open_has_an_open_parent(work: Work, make, move) -> None:
     parent = await make("parent")
     child = await make("child", parent)
     with pytest.raises(Conflict, match="still open"):
@@ -84,7 +85,7 @@ async def test_what_is_open_has_an_open_parent(work: Work, make) -> None:
         await work.update(child, {"status": "pending"}, version=done.version)
     other = await make("other")
     with pytest.raises(Conflict, match="parent is closed"):
-        await work.move(other, parent=parent)
+        await move(other, parent=parent)
 
 
 async def test_a_child_that_meets_the_end_of_its_parent_is_refused_or_keeps_it_open(
@@ -132,11 +133,11 @@ async def test_closed_work_is_archived_with_all_beneath(work: Work, make) -> Non
 
 
 async def test_every_change_is_kept_with_who_made_it_and_can_be_undone(
-    work: Work, make, sql: asyncpg.Connection
+    work: Work, make, move, sql: asyncpg.Connection
 ) -> None:
     item, parent = await make("first", labels=["a"]), await make("parent")
     await work.update(item, {"title": "second", "labels": []}, version=1)
-    await work.move(item, parent=parent)
+    await move(item, parent=parent)
     claim = await work.claim(item, agent="ada")
     await work.finish(item, epoch=claim.epoch, outcome="done")
     versions = (await work.history(item)).items
@@ -216,3 +217,53 @@ async def test_ids_grow_with_the_project_and_are_told_apart_from_anything_else(
             await work.get(wrong)
     with pytest.raises(NotFound):
         await work.get("w-aaaaaaaa")
+
+
+async def test_times_are_such_as_every_client_can_read(work: Work, make) -> None:
+    for due in ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"):
+        with pytest.raises(InvalidInput, match="due"):
+            await make("a", due=due)
+    line = {"type": "item", "id": "w-aaaa0001", "kind": "task", "title": "a", "status": "pending"}
+    for name in ("due", "created_at", "updated_at"):
+        with pytest.raises(InvalidInput, match="years 1 to 9999"):
+            await work.import_text(json.dumps({**line, name: "infinity"}))
+    assert (await work.query()).items == []
+
+
+async def test_a_deletion_is_undone_and_made_again_with_all_that_it_took_along(
+    work: Work, make
+) -> None:
+    top = await make("top")
+    child = await make("child", top)
+    await work.delete(top, 1)
+    assert (await work.undo(top, 2)).version == 3
+    assert (await work.get(child)).deleted_at is None
+    await work.update(top, {"title": "other"}, 3)
+    again = await work.undo(top, 4, to_version=2)
+    assert [(await work.get(one)).deleted_at is None for one in (top, child)] == [False, False]
+    assert (await work.get(top)).title == "top"
+    back = await work.undo(top, again.version, to_version=4)
+    assert [(await work.get(one)).deleted_at is None for one in (top, child)] == [True, True]
+    assert (await work.get(top)).title == "other"
+    with pytest.raises(InvalidInput, match="to_version is below"):
+        await work.undo(top, back.version, to_version=back.version)
+
+
+async def test_nothing_that_is_there_has_a_parent_that_is_not(
+    work: Work, make, sql: asyncpg.Connection
+) -> None:
+    top = await make("top")
+    child = await make("child", top)
+    await work.finish(child)
+    with pytest.raises(asyncpg.PostgresError, match="open children"):
+        await sql.execute(
+            "UPDATE workflow.work_items SET deleted_at = now(), version = version + 1"
+            " WHERE id = $1",
+            top,
+        )
+    assert (await work.delete(top, 1)).items == 2
+
+
+async def test_an_outside_name_with_an_underscore_is_found(work: Work, make) -> None:
+    item = await make("a", external_ref="github:my_org/x#1")
+    assert [one.id for one in (await work.query(text="github:my_org/x#1")).items] == [item]

@@ -113,16 +113,16 @@ async def test_an_item_waits_neither_for_what_is_beneath_it_nor_for_what_it_lies
         await work.link(other, "blocks", leaf)
 
 
-async def test_a_move_that_would_close_a_circle_is_refused(work: Work, make) -> None:
+async def test_a_move_that_would_close_a_circle_is_refused(work: Work, make, move) -> None:
     first, second = await make("first"), await make("second")
     child = await make("child", first)
     await work.link(first, "blocks", second)
     # Out of what blocks into what is blocked: no circle once it has moved.
-    await work.move(child, parent=second)
+    await move(child, parent=second)
     blocker = await make("blocker")
     await work.link(second, "blocks", blocker)
     with pytest.raises(Conflict, match="wait for itself"):
-        await work.move(blocker, parent=second)
+        await move(blocker, parent=second)
 
 
 async def test_of_two_links_that_close_a_circle_together_one_is_refused(
@@ -206,14 +206,38 @@ async def test_links_made_and_blockers_finished_at_once_leave_right_counts(
     work: Work, make, sql: asyncpg.Connection
 ) -> None:
     ids = [await make(str(n)) for n in range(16)]
+    pairs = [(n, m) for n in range(16) for m in range(8, 16) if n < m]
 
     async def link(n: int) -> None:
-        for m in range(n + 1, min(n + 5, 16)):
+        for m in [m for source, m in pairs if source == n]:
             await work.link(ids[n], "blocks", ids[m])
 
-    await asyncio.gather(*map(link, range(15)), *(work.finish(ids[n]) for n in range(8)))
+    await asyncio.gather(*map(link, range(16)), *(work.finish(ids[n]) for n in range(8)))
     assert await sql.fetch(COUNTED) == []
-    assert await sql.fetchval("SELECT count(*) FROM workflow.work_links") == 54
+    assert await sql.fetchval("SELECT count(*) FROM workflow.work_links") == len(pairs)
+
+
+async def test_what_waits_is_finished_only_by_who_began_before(work: Work, make) -> None:
+    blocker, waiting, begun = await make("blocker"), await make("waiting"), await make("begun")
+    claim = await work.claim(begun)
+    for one in (waiting, begun):
+        await work.link(blocker, "blocks", one)
+    with pytest.raises(Conflict, match="waits for other work"):
+        await work.finish(waiting)
+    with pytest.raises(Conflict, match="waits for other work"):
+        await work.update(waiting, {"status": "completed"}, version=1)
+    assert (await work.finish(begun, claim.epoch)).status == "completed"
+    assert (await work.finish(waiting, status="cancelled")).status == "cancelled"
+
+
+async def test_a_link_is_made_or_ended_and_nothing_else(
+    work: Work, make, sql: asyncpg.Connection
+) -> None:
+    a, b = await make("a"), await make("b")
+    await work.link(a, "blocks", b)
+    await work.link(a, "blocks", b, remove=True)
+    with pytest.raises(asyncpg.PostgresError, match="append-only"):
+        await sql.execute("UPDATE workflow.work_links SET removed_at = NULL")
 
 
 async def test_what_cannot_be_linked_is_said(work: Work, make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,7 @@ import pytest
 from undercroft.work.claims import SQL as CLAIMS
 from undercroft.work.ready import SQL as READY
 from undercroft.work.store import SQL as ITEMS
+from undercroft.work.transfer import SQL as TRANSFER
 from undercroft.work.tree import SQL as TREE
 
 FILL = """
@@ -49,11 +51,39 @@ HOT: dict[str, tuple[str, tuple[Any, ...], set[str]]] = {
 }
 
 
+WHOLE = """
+INSERT INTO workflow.work_items (id, parent_id, order_key, kind, title, status)
+SELECT 'w-tree' || n, CASE WHEN n > 500 THEN 'w-tree' || (n % 500 + 1) WHEN n > 0 THEN 'w-tree0' END,
+       n, 'task', 'Item ' || n, 'completed'
+FROM generate_series(0, 5000) AS n"""
+TREES: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "plan": (TREE.read_plan.text, ("w-tree0", 8_000, False, 100, 0, 100)),
+    "beneath": (READY.list_beneath.text, ("w-tree0",)),
+    "archive": (ITEMS.archive_item.text, ("w-tree0", True, "test")),
+    "export": (TRANSFER.export_lines.text, ()),
+}
+
+
+async def test_a_tree_is_walked_by_its_index_as_soon_as_it_is_made(
+    sql: asyncpg.Connection, owner: asyncpg.Connection
+) -> None:
+    # A plan in one call: PostgreSQL knows nothing of it yet.
+    await owner.execute("ALTER TABLE workflow.work_items SET (autovacuum_enabled = off)")
+    await sql.execute(WHOLE)
+    for name, (text, arguments) in TREES.items():
+        rows = await sql.fetch(f"EXPLAIN (ANALYZE, COSTS OFF, FORMAT TEXT) {text}", *arguments)
+        plan = "\n".join(row[0] for row in rows)
+        removed = [int(n) for n in re.findall(r"Rows Removed by (?:Join )?Filter: (\d+)", plan)]
+        assert max(removed, default=0) < 10_000, f"{name}:\n{plan}"
+
+
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
-async def test_hot_statements_read_only_what_they_need(sql: asyncpg.Connection, mode: str) -> None:
+async def test_hot_statements_read_only_what_they_need(
+    sql: asyncpg.Connection, owner: asyncpg.Connection, mode: str
+) -> None:
     for statement in (FILL, BENEATH, LINKS):
         await sql.execute(statement)
-    await sql.execute("ANALYZE workflow.work_items, workflow.work_links")
+    await owner.execute("ANALYZE workflow.work_items, workflow.work_links")
     await sql.execute(f"SET plan_cache_mode = {mode}")
     for name, (text, arguments, indexes) in HOT.items():
         plan = "\n".join(row[0] for row in await sql.fetch(f"EXPLAIN {text}", *arguments))

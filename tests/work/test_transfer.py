@@ -87,7 +87,7 @@ GITHUB = [
 
 
 async def test_everything_goes_out_and_comes_in_the_same(
-    work: Work, make, app: App, project: str
+    work: Work, make, move, app: App, project: str
 ) -> None:
     states = [
         {"status": "new", "category": "todo", "to": ["work"]},
@@ -104,7 +104,7 @@ async def test_everything_goes_out_and_comes_in_the_same(
     await work.link(bug, "blocks", step)
     await work.link(done, "relates", step)
     await work.comment(bug, "a\nb")
-    await work.move(bug, before=step)
+    await move(bug, before=step)
     await work.delete(gone, 1)
     await work.finish(done, outcome="ok")
     await work.archive(done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from itertools import pairwise
 from typing import Any
@@ -79,14 +80,14 @@ async def test_a_plan_is_all_or_none(work: Work) -> None:
 
 
 async def test_siblings_keep_their_order_through_any_number_of_moves(
-    work: Work, make, sql: asyncpg.Connection
+    work: Work, make, move, sql: asyncpg.Connection
 ) -> None:
     ids = [await make(name) for name in "abcd"]
-    await work.move(ids[3], before=ids[0])
+    await move(ids[3], before=ids[0])
     assert await titles(work) == ["d", "a", "b", "c"]
     for _ in range(60):
-        await work.move(ids[0], after=ids[3])
-        await work.move(ids[1], after=ids[3])
+        await move(ids[0], after=ids[3])
+        await move(ids[1], after=ids[3])
     assert await titles(work) == ["d", "b", "a", "c"]
     keys = [str(r[0]) for r in await sql.fetch("SELECT order_key FROM workflow.work_items")]
     assert len(set(keys)) == 4
@@ -103,12 +104,12 @@ async def test_there_is_always_a_place_between_two(sql: asyncpg.Connection) -> N
     assert len(between) < 200
 
 
-async def test_items_made_at_once_all_find_a_place(work: Work, make) -> None:
+async def test_items_made_at_once_all_find_a_place(work: Work, make, move) -> None:
     parent = await make("parent")
     await asyncio.gather(*(make(f"child {n}", parent) for n in range(12)))
     first = (await work.get_plan(parent)).items[1].id
     movers = [node.id for node in (await work.get_plan(parent)).items[2:]]
-    await asyncio.gather(*(work.move(one, before=first) for one in movers))
+    await asyncio.gather(*(move(one, before=first) for one in movers))
     shown = await work.get_plan(parent)
     assert len(shown.items) == 13
     assert shown.items[-1].id == first
@@ -123,32 +124,34 @@ async def test_prev_and_next_name_what_stands_around_whatever_its_kind(work: Wor
     assert (await work.get(step)).prev is None
 
 
-async def test_a_move_takes_all_beneath_along_and_never_beneath_itself(work: Work, make) -> None:
+async def test_a_move_takes_all_beneath_along_and_never_beneath_itself(
+    work: Work, make, move
+) -> None:
     top, other = await make("top"), await make("other")
     child = await make("child", top)
     await make("leaf", child)
-    await work.move(child, parent=other)
+    await move(child, parent=other)
     assert await titles(work) == ["top", "other", "  child", "    leaf"]
     with pytest.raises(Conflict, match="wait for itself"):
-        await work.move(other, parent=child)
+        await move(other, parent=child)
     with pytest.raises(NotFound):
-        await work.move(child, parent="w-nowhere1")
+        await move(child, parent="w-nowhere1")
     with pytest.raises(NotFound):
-        await work.move(child, before="w-nowhere1")
+        await move(child, before="w-nowhere1")
     with pytest.raises(InvalidInput, match="one place"):
-        await work.move(child, parent=top, before=top)
-    await work.move(child)
+        await move(child, parent=top, before=top)
+    await move(child)
     assert (await work.get(child)).parent is None
 
 
-async def test_what_moves_waits_with_its_new_parent(work: Work, make) -> None:
+async def test_what_moves_waits_with_its_new_parent(work: Work, make, move) -> None:
     blocker, waiting, free = [await make(t) for t in ("blocker", "waiting", "free")]
     await work.link(blocker, "blocks", waiting)
     child = await make("child", free)
     leaf = await make("leaf", child)
-    await work.move(child, parent=waiting)
+    await move(child, parent=waiting)
     assert (await work.get(leaf)).blocked is True
-    await work.move(child, parent=free)
+    await move(child, parent=free)
     assert (await work.get(leaf)).blocked is None
 
 
@@ -229,3 +232,31 @@ async def test_a_chain_of_any_depth_waits_and_goes_on(work: Work, make) -> None:
     assert [one.id for one in await work.ready()] == [parent]
     plan = await work.get_plan(top, tokens=9_000)
     assert all(a.depth + 1 == b.depth for a, b in pairwise(plan.items))
+
+
+async def test_what_is_archived_counts_and_is_shown_by_its_name(work: Work, make) -> None:
+    top = await make("top")
+    done, _ = await make("done", top), await make("open", top)
+    await make("beneath", done)
+    for one in (await work.get_plan(done)).items[::-1]:
+        await work.finish(one.id)
+    await work.archive(done)
+    shown = await work.get_plan(top)
+    assert [(one.title, one.progress, one.hidden) for one in shown.items] == [
+        ("top", 50.0, None),
+        ("open", None, None),
+    ]
+    assert (await work.get(top)).progress == 50
+    assert shown.total == 2
+    assert [one.title for one in (await work.get_plan(done)).items] == ["done", "beneath"]
+    await work.delete(done, (await work.get(done)).version)
+    with pytest.raises(NotFound, match="is deleted"):
+        await work.get_plan(done)
+
+
+async def test_a_place_is_finite(work: Work, make, sql: asyncpg.Connection) -> None:
+    line = {"type": "item", "id": "w-aaaa0001", "kind": "task", "title": "a", "status": "pending"}
+    for order in ("NaN", "Infinity", "-Infinity", "1e60"):
+        with pytest.raises(InvalidInput, match="outside what is allowed"):
+            await work.import_text(json.dumps({**line, "order": order}))
+    await make("a")

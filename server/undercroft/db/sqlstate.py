@@ -52,6 +52,7 @@ CONSTRAINTS: Mapping[str, tuple[Kind, str, str]] = {
     "port_allocations_project_fkey": (NotFound, "There is no such project.", "list_projects"),
     "port_reservations_project_fkey": (NotFound, "There is no such project.", "list_projects"),
     "work_siblings_order": (Unavailable, "Another took the same place among the siblings.", ""),
+    "valid_moment": (InvalidInput, "A time lies outside of the years 1 to 9999.", ""),
     "work_items_pkey": (Unavailable, "Another item was made with the same id.", ""),
     "work_external_ref_key": (
         Conflict,
@@ -92,7 +93,7 @@ _STATES: Mapping[str, tuple[Kind, str, str]] = {
     "UC304": (
         Conflict,
         "Something beneath it is still open.",
-        "get_plan with its id shows what; finish or move that first.",
+        "get_plan with its id shows what; finish, move or delete that first.",
     ),
     "UC305": (
         Conflict,
@@ -106,10 +107,20 @@ _STATES: Mapping[str, tuple[Kind, str, str]] = {
     ),
     "UC307": (
         Conflict,
-        "Somebody holds an item beneath it.",
+        "Somebody holds it, or an item beneath it.",
         "Wait until it is finished; list_claims shows who.",
     ),
     "UC308": (Conflict, "The review is in another state.", "get_work shows it."),
+    "UC309": (
+        Conflict,
+        "It waits for other work, which is not done.",
+        "blocked_work shows what for; finish that first, end the link, or finish it as cancelled.",
+    ),
+    "UC310": (
+        Conflict,
+        "The time of the claim is over.",
+        "claim_work takes the item again if it is free.",
+    ),
     "22021": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P05": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P02": (InvalidInput, "A value does not have the form of its type.", ""),

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from undercroft.db.queries import load_queries
 from undercroft.errors import Conflict, InvalidInput, NotFound
-from undercroft.work.fields import filters, holder_of, item_id
+from undercroft.work.fields import CLAIMED, filters, holder_of, item_id
 from undercroft.work.fitting import fitted
 from undercroft.work.items import bounded
 from undercroft.work.models import Claimed, Written
 from undercroft.work.ready import beneath
+from undercroft.work.store import SQL as ITEMS
 from undercroft.work.store import steadily, why_not, why_not_claimed, written
 
 if TYPE_CHECKING:
@@ -44,13 +45,15 @@ async def claim(
     """
     seconds = checked_ttl(ttl)
     holder = holder_of(agent, db.actor)
+    if item and where:
+        raise InvalidInput("where chooses the best item: leave it out, or the id.")
     if item:
         known = item_id(item)
         row = await steadily(db, SQL.claim_item, known, holder, seconds, db.actor)
         if row is None:
             raise await why_not_claimed(db, known)
         return fitted(Claimed.from_row(row))
-    found = filters(where or {})
+    found = filters(where or {}, CLAIMED)
     chosen = (found["kind"], found["labels"], await beneath(db, found["under"]))
     row = await steadily(db, SQL.claim_best, holder, seconds, *chosen, db.actor)
     if row is None:
@@ -86,6 +89,8 @@ async def release(db: Database, item: str, epoch: int, *, force: bool = False) -
     known = item_id(item)
     row = await db.fetch_row(SQL.release_claim, known, bounded(epoch), force, db.actor)
     if row is None:
+        if await db.fetch_row(ITEMS.get_state, known) is None:
+            raise await why_not(db, known)
         if force or not epoch:
             raise Conflict(f"Nobody holds {known}, or you did not say which claim ends.")
         raise await why_not(db, known, epoch=epoch)

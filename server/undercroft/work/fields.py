@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from undercroft.errors import InvalidInput
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Label = Annotated[str, Field(min_length=1, max_length=100)]
 Text = Annotated[str, Field(max_length=50_000)]
+FIRST, LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
+"""Times that can be told in every time zone."""
 _STRICT = ConfigDict(extra="forbid")
 
 MOST = 100
@@ -54,7 +57,7 @@ class Fields(TypedDict, total=False):
     priority: Annotated[int, Field(ge=0, le=4)]
     labels: Annotated[list[Label], Field(max_length=MOST)]
     assignee: Annotated[str, Field(max_length=200)] | None
-    due: AwareDatetime | None
+    due: Annotated[AwareDatetime, Field(ge=FIRST, le=LAST)] | None
     estimate: Annotated[float, Field(ge=0.001, le=5_256_000, allow_inf_nan=False)] | None
     acceptance: Annotated[list[Line | Criterion], Field(max_length=MOST)]
     code_links: Annotated[list[Line | Code], Field(max_length=MOST)]
@@ -139,21 +142,23 @@ def item_id(given: str) -> str:
     return known
 
 
-FILTERS = ("status", "kind", "labels", "assignee", "parent", "under")
+QUERIED = ("status", "kind", "labels", "assignee", "parent")
+READY = ("kind", "labels", "assignee", "under")
+CLAIMED = ("kind", "labels", "under")
 _LISTS = ("status", "kind", "labels")
 MOST_ITEMS = 200
 """Items of one answer."""
 
 
-def filters(where: Mapping[str, Any]) -> dict[str, Any]:
-    """Conditions with every name present; a text stands for a list of one.
+def filters(where: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Conditions with each of `names` present; a text stands for a list of one.
 
     Raises:
         InvalidInput: A name or a value is none.
 
     """
     found: dict[str, Any] = {}
-    for name in FILTERS:
+    for name in names:
         value = where.get(name) or ([] if name in _LISTS else "")
         if name in _LISTS and isinstance(value, str):
             value = [value]
@@ -163,9 +168,9 @@ def filters(where: Mapping[str, Any]) -> dict[str, Any]:
         ):
             raise InvalidInput(f"where.{name} is a text{' or a list' if name in _LISTS else ''}.")
         found[name] = optional_id(str(value)) if name in ("parent", "under") else value
-    if unknown := [name for name in where if name not in FILTERS]:
+    if unknown := [name for name in where if name not in names]:
         raise InvalidInput(
-            f"There is no condition {unknown[0][:64]!r}.", hint=f"where: {', '.join(FILTERS)}."
+            f"There is no condition {unknown[0][:64]!r} here.", hint=f"where: {', '.join(names)}."
         )
     return found
 

@@ -9,11 +9,14 @@ from pydantic_core import from_json
 from undercroft.db.queries import load_queries
 from undercroft.errors import InvalidInput, NotFound
 from undercroft.paging import Page, decode_cursor, page_of
+from undercroft.work import items
 from undercroft.work.fields import item_id
 from undercroft.work.fitting import fitted
 from undercroft.work.items import bounded
 from undercroft.work.models import Version, Written
+from undercroft.work.store import SQL as ITEMS
 from undercroft.work.store import steadily, why_not, written
+from undercroft.work.tree import SQL as TREE
 
 if TYPE_CHECKING:
     from undercroft.db.database import Database
@@ -69,9 +72,32 @@ async def undo(
     """
     known = item_id(item)
     target = bounded(to_version) or bounded(version) - 1
-    if not 0 < target < version:
+    if target >= version and to_version:
+        raise InvalidInput(f"to_version is below {version}: the version to go back to.")
+    if target <= 0:
         raise NotFound(f"{known} has no version before {version}.", hint="delete_work removes it.")
-    row = await steadily(db, SQL.undo_item, known, version, target, bounded(epoch), db.actor)
+    async with db.transaction() as bound:
+        await bound.execute(TREE.lock_graph)
+        return await _undone(bound, known, version, target, bounded(epoch))
+
+
+async def _undone(db: Database, known: str, version: int, target: int, epoch: int) -> Written:
+    """Fields as they were; a deletion is taken back, or made again, with all that went along."""
+    state = await db.fetch_row(SQL.get_deletions, known, target)
+    if state is None or state["version"] != version or state["deleted"] == state["was_deleted"]:
+        return await _fields(db, known, version, target, epoch)
+    if state["deleted"]:
+        await items.restore(db, known, version)
+        version += 1
+    if target < state["version"] - 1:
+        version = (await _fields(db, known, version, target, epoch)).version
+    if state["was_deleted"]:
+        await items.delete(db, known, version)
+    return written(await db.fetch_row(ITEMS.get_state, known) or {})
+
+
+async def _fields(db: Database, known: str, version: int, target: int, epoch: int) -> Written:
+    row = await steadily(db, SQL.undo_item, known, version, target, epoch, db.actor)
     if row is None:
         error = await why_not(db, known, version=version, epoch=epoch)
         if error.data.get("version") == version and "changed at this moment" in error.message:

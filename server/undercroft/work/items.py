@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from undercroft.errors import Conflict, InvalidInput, NotFound, Unavailable
 from undercroft.paging import Page, decode_cursor, page_of
 from undercroft.work.fields import (
+    QUERIED,
     as_json,
     check_limit,
     checked,
@@ -67,20 +68,30 @@ async def update(
     known = item_id(item)
     if not fields:
         raise InvalidInput("There is nothing to change.", hint="fields: {title, status, …}.")
+    numbers = versioned(version, epoch)
+    given = checked(fields)
+    if "external_ref" in given:
+        raise InvalidInput("external_ref is set once, when an item is made.")
+    await check_entities(db, given)
+    row = await steadily(db, SQL.update_item, known, as_json(given), *numbers, db.actor)
+    if row is None:
+        raise await why_not(db, known, version=version, epoch=epoch)
+    return written(row)
+
+
+def versioned(version: int, epoch: int) -> tuple[int, int]:
+    """By what a caller may change an item.
+
+    Raises:
+        InvalidInput: Neither was named, or one is none.
+
+    """
     if not version and not epoch:
         raise InvalidInput(
             "Give the version that you read, or the epoch of your claim.",
             hint="get_work shows the version.",
         )
-    given = checked(fields)
-    if "external_ref" in given:
-        raise InvalidInput("external_ref is set once, when an item is made.")
-    await check_entities(db, given)
-    numbers = (bounded(version), bounded(epoch))
-    row = await steadily(db, SQL.update_item, known, as_json(given), *numbers, db.actor)
-    if row is None:
-        raise await why_not(db, known, version=version, epoch=epoch)
-    return written(row)
+    return bounded(version), bounded(epoch)
 
 
 def bounded(number: int) -> int:
@@ -121,12 +132,12 @@ async def query(  # noqa: PLR0913 - what a question consists of
 ) -> Page[Summary]:
     """Items by their fields, the latest change first; `hidden`: archived and deleted ones too."""
     check_limit(limit)
-    found = filters(where or {})
+    found = filters(where or {}, QUERIED)
     at, last = _position(cursor)
     rows = await db.fetch(
         SQL.query_items,
         *(found["status"], found["kind"], found["labels"], found["assignee"], found["parent"]),
-        *(_like(text), at, last, hidden, open_only, limit + 1),
+        *(_like(text), at, last, hidden, open_only, limit + 1, text),
     )
     return page_of(
         [_summary(row) for row in rows],

@@ -43,14 +43,11 @@ SET kind = coalesce(f ->> 'kind', i.kind), title = coalesce(f ->> 'title', i.tit
                     THEN ARRAY(SELECT jsonb_array_elements_text(f -> 'entities'))::uuid[]
                     ELSE i.entities END,
     outcome = coalesce(f ->> 'outcome', i.outcome),
-    claim_holder = CASE WHEN $4::bigint > 0 THEN i.claim_holder END,
-    claimed_at = CASE WHEN $4 > 0 THEN i.claimed_at END,
-    claim_until = CASE WHEN $4 > 0 THEN i.claim_until END,
     version = i.version + 1, updated_at = clock_timestamp(), updated_by = $5,
     updated_agent = CASE WHEN $4 > 0 THEN i.claim_holder ELSE '' END
 FROM (SELECT count(*) FROM graph) AS held, (SELECT $2::jsonb AS f) AS given
 WHERE i.id = $1 AND i.deleted_at IS NULL AND ($3::integer = 0 OR i.version = $3)
-  AND CASE WHEN $4 > 0 THEN i.claim_epoch = $4 AND i.claim_until > clock_timestamp()
+  AND CASE WHEN $4::bigint > 0 THEN i.claim_epoch = $4 AND i.claim_until > clock_timestamp()
            ELSE i.claim_until IS NULL OR i.claim_until <= clock_timestamp() END
 RETURNING i.id, i.kind, i.version, i.status;
 
@@ -79,7 +76,7 @@ RETURNING i.id, i.kind, i.version, i.status;
 
 -- get_state --
 -- Why a write found nothing to change.
-SELECT id, version, status, category, updated_by, deleted_at IS NOT NULL AS deleted, open_blockers,
+SELECT id, kind, version, status, category, updated_by, deleted_at IS NOT NULL AS deleted, open_blockers,
        claim_epoch, claim_holder, claim_until, claim_until > clock_timestamp() AS held
 FROM workflow.work_items WHERE id = $1;
 
@@ -134,7 +131,7 @@ WHERE (i.deleted_at IS NULL OR $9) AND (i.archived_at IS NULL OR $9)
   AND i.labels @> $3::text[] AND ($4 = '' OR i.assignee = $4)
   AND ($5 = '' OR i.place = $5)
   AND ($6 = '' OR i.title ILIKE '%' || $6 || '%' OR i.description ILIKE '%' || $6 || '%'
-       OR i.external_ref = $6)
+       OR i.external_ref = $12)
   AND (NOT $10 OR i.is_open)
   AND ($7::timestamptz IS NULL OR (i.updated_at, i.id) < ($7, $8::text))
 ORDER BY i.updated_at DESC, i.id DESC
@@ -156,8 +153,9 @@ WITH RECURSIVE graph AS MATERIALIZED (
     SELECT i.id FROM workflow.work_items AS i
     WHERE i.id = $1 AND i.deleted_at IS NULL AND i.category IN ('done', 'dropped')
     UNION ALL
-    SELECT c.id FROM tree AS t JOIN workflow.work_items AS c ON c.place = t.id
-    WHERE c.deleted_at IS NULL AND c.category IN ('done', 'dropped')
+    SELECT c.id FROM tree AS t CROSS JOIN LATERAL (
+        SELECT i.id FROM workflow.work_items AS i
+        WHERE i.place = t.id AND i.deleted_at IS NULL AND i.category IN ('done', 'dropped') OFFSET 0) AS c
 )
 UPDATE workflow.work_items AS i
 SET archived_at = CASE WHEN $2::boolean THEN clock_timestamp() END, version = i.version + 1,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from undercroft.db.queries import load_queries
 from undercroft.errors import InvalidInput
 from undercroft.paging import Page, decode_cursor, page_of
-from undercroft.work.fields import check_limit, filters
+from undercroft.work.fields import READY, check_limit, filters
 from undercroft.work.fitting import fitted
 from undercroft.work.models import Blocked, Ready
 
@@ -29,7 +29,7 @@ async def ready(
     `where`: kind, labels, under; assignee: what is another's is left out.
     """
     check_limit(limit)
-    found = filters(where or {})
+    found = filters(where or {}, READY)
     rows = await db.fetch(
         SQL.list_ready,
         *(found["kind"], found["labels"], found["assignee"]),

@@ -52,6 +52,7 @@ LIMIT $4;
 WITH RECURSIVE tree AS (
     SELECT i.id FROM workflow.work_items AS i WHERE i.id = $1
     UNION ALL
-    SELECT c.id FROM tree AS t JOIN workflow.work_items AS c ON c.place = t.id
+    SELECT c.id FROM tree AS t CROSS JOIN LATERAL (
+        SELECT i.id FROM workflow.work_items AS i WHERE i.place = t.id OFFSET 0) AS c
 )
 SELECT id FROM tree;

@@ -36,7 +36,8 @@ async def create_plan(work: Work, items: list[Json], parent: str = "") -> Planne
     """Make a tree, all or none.
 
     Item: title, kind (epic issue task step), description, priority 0-4, labels, assignee, due,
-    acceptance, code_links, entities; key, children, blocked_by (keys, ids), sequential.
+    estimate (minutes), acceptance, code_links, entities; key, children, blocked_by (keys, ids),
+    sequential.
     """
     return await work.create_plan(items, parent)
 
@@ -77,15 +78,19 @@ async def update_work(
 
 
 @tools.write
-async def move_work(
+async def move_work(  # noqa: PLR0913, PLR0917 - what, where to, and by what right
     work: Work,
     id: str,  # noqa: A002 - the agent's word
     parent: str = "",
     before: str = "",
     after: str = "",
+    version: int = 0,
+    epoch: int = 0,
 ) -> Written:
     """Put an item elsewhere."""
-    return await work.move(id, parent=parent, before=before, after=after)
+    return await work.move(
+        id, parent=parent, before=before, after=after, version=version, epoch=epoch
+    )
 
 
 @tools.read

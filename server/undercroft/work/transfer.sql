@@ -3,7 +3,8 @@
 WITH RECURSIVE tree AS (
     SELECT i.id, 0 AS depth FROM workflow.work_items AS i WHERE i.place = ''
     UNION ALL
-    SELECT c.id, t.depth + 1 FROM tree AS t JOIN workflow.work_items AS c ON c.place = t.id
+    SELECT c.id, t.depth + 1 FROM tree AS t CROSS JOIN LATERAL (
+        SELECT i.id FROM workflow.work_items AS i WHERE i.place = t.id OFFSET 0) AS c
 ), zulu (format) AS (
     VALUES ('YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 ), lines AS (
@@ -13,15 +14,20 @@ WITH RECURSIVE tree AS (
             ARRAY(SELECT t.to_status FROM workflow.work_transitions AS t
                   WHERE t.kind = s.kind AND t.from_status = s.status ORDER BY t.to_status))
             ORDER BY s.place) FROM workflow.work_statuses AS s WHERE s.kind = k.name)) AS line
-    FROM workflow.work_kinds AS k WHERE k.created_by <> 'undercroft'
+    FROM workflow.work_kinds AS k WHERE k.name NOT IN ('epic', 'issue', 'task', 'step')
     UNION ALL
     SELECT 2, t.depth, i.id, '', json_build_object(
         'type', 'item', 'id', i.id, 'parent', i.parent_id, 'order', trim_scale(i.order_key)::text,
-        'kind', i.kind, 'title', i.title, 'description', i.description, 'status', i.status,
+        'kind', i.kind, 'title', i.title, 'description', i.description,
+        -- What somebody is at is given back.
+        'status', CASE WHEN i.claim_holder IS NULL THEN i.status ELSE (
+            SELECT s.status FROM workflow.work_statuses AS s
+            WHERE s.kind = i.kind AND s.category = 'todo' ORDER BY s.place LIMIT 1) END,
         'priority', i.priority, 'labels', i.labels, 'assignee', i.assignee,
         'due', to_char(i.due_at AT TIME ZONE 'UTC', z.format), 'estimate', i.estimate_minutes, 'acceptance', i.acceptance,
         'code_links', i.code, 'entities', i.entities, 'outcome', i.outcome, 'external_ref', i.external_ref,
-        'version', i.version, 'created_at', to_char(i.created_at AT TIME ZONE 'UTC', z.format),
+        'version', i.version, 'epoch', i.claim_epoch,
+        'created_at', to_char(i.created_at AT TIME ZONE 'UTC', z.format),
         'updated_at', to_char(i.updated_at AT TIME ZONE 'UTC', z.format),
         'closed_at', to_char(i.closed_at AT TIME ZONE 'UTC', z.format),
         'archived_at', to_char(i.archived_at AT TIME ZONE 'UTC', z.format),
@@ -75,8 +81,8 @@ WHERE id = ANY ($1::text[]) OR external_ref = ANY ($2::text[]);
 -- import_items --
 -- Items as they were, parents first; a place among siblings that is taken becomes the last one.
 INSERT INTO workflow.work_items (id, parent_id, order_key, kind, title, description, status, priority,
-    labels, assignee, due_at, estimate_minutes, acceptance, code, entities, outcome, external_ref, version, created_at,
-    updated_at, closed_at, archived_at, deleted_at, created_by, updated_by, updated_agent)
+    labels, assignee, due_at, estimate_minutes, acceptance, code, entities, outcome, external_ref, version, claim_epoch,
+    created_at, updated_at, closed_at, archived_at, deleted_at, created_by, updated_by, updated_agent)
 SELECT f ->> 'id', f ->> 'parent',
        CASE WHEN f ->> 'order' IS NULL OR EXISTS (
                 SELECT FROM workflow.work_items AS s
@@ -91,6 +97,7 @@ SELECT f ->> 'id', f ->> 'parent',
        (f ->> 'due')::timestamptz, (f ->> 'estimate')::float8, coalesce(f -> 'acceptance', '[]'), coalesce(f -> 'code_links', '[]'),
        ARRAY(SELECT jsonb_array_elements_text(f -> 'entities'))::uuid[],
        coalesce(f ->> 'outcome', ''), f ->> 'external_ref', coalesce((f ->> 'version')::integer, 1),
+       coalesce((f ->> 'epoch')::bigint, 0),
        coalesce((f ->> 'created_at')::timestamptz, clock_timestamp()),
        coalesce((f ->> 'updated_at')::timestamptz, clock_timestamp()),
        (f ->> 'closed_at')::timestamptz, (f ->> 'archived_at')::timestamptz,

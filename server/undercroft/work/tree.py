@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from undercroft.db.queries import load_queries
-from undercroft.errors import InvalidInput, LimitReached, NotFound, Unavailable
+from undercroft.errors import InvalidInput, LimitReached, Unavailable
 from undercroft.paging import PAGE_CHARACTERS, decode_cursor, encode_cursor, page_of
 from undercroft.work.fields import as_json, checked, item_id, optional_id
-from undercroft.work.items import bounded, check_entities
+from undercroft.work.items import check_entities, versioned
 from undercroft.work.models import Node, Plan, Planned, Written
 from undercroft.work.store import SQL as ITEMS
 from undercroft.work.store import TURNS, steadily, why_not, written
@@ -188,7 +188,7 @@ async def get_plan(  # noqa: PLR0913 - what is shown of it
         *(known, characters, archived, depth or DEEPEST, offset, characters // 60 + 2),
     )
     if not rows and known and not offset:
-        raise NotFound(f"There is no work item {known}.", hint="query_work finds items.")
+        raise await why_not(db, known)
     nodes = [_node(row) for row in rows]
     page = page_of(nodes, limit=len(nodes), position=lambda _: [], characters=characters)
     shown = offset + len(page.items)
@@ -233,7 +233,7 @@ async def move(  # noqa: PLR0913 - where to, and by whom
     """To another parent (empty: none), or next to another item.
 
     Raises:
-        InvalidInput: More than one place was named.
+        InvalidInput: More than one place was named, or neither version nor epoch.
         Conflict: It would wait for itself, the parent is closed, or another was faster.
 
     """
@@ -243,7 +243,7 @@ async def move(  # noqa: PLR0913 - where to, and by whom
     anchors = (optional_id(before), optional_id(after))
     if known in anchors:
         raise InvalidInput("An item does not stand next to itself.")
-    numbers = (bounded(version), bounded(epoch))
+    numbers = versioned(version, epoch)
     above = optional_id(parent) or None
     row = await steadily(db, SQL.move_item, known, above, *anchors, *numbers, db.actor)
     if row is None:

@@ -36,22 +36,24 @@ ON CONFLICT (source_id, type, target_id) WHERE removed_at IS NULL DO NOTHING;
 
 -- read_plan --
 -- A tree in its order with the progress of each part, as deep as fits the characters. What is not
--- shown is counted at the deepest of its ancestors that is.
+-- shown is counted at the deepest of its ancestors that is; what is archived, in the progress alone.
+-- OFFSET 0: one by one. Of a table that is not analysed yet a join would read all, for each level.
 WITH RECURSIVE tree AS (
     SELECT i.id, i.parent_id, 0 AS depth, ARRAY[i.order_key] AS path, ARRAY[i.id] AS chain,
-           length(i.title) AS size, i.category
-    FROM workflow.work_items AS i
-    WHERE i.deleted_at IS NULL AND (i.archived_at IS NULL OR $3)
+           length(i.title) AS size, i.category, a.all, i.archived_at IS NOT NULL AND NOT a.all AS hidden
+    FROM workflow.work_items AS i,
+         LATERAL (SELECT $3::boolean OR (i.archived_at IS NOT NULL AND $1 <> '') AS all) AS a
+    WHERE i.deleted_at IS NULL
       AND CASE WHEN $1 = '' THEN i.place = '' ELSE i.id = $1 END
     UNION ALL
     SELECT c.id, c.parent_id, t.depth + 1, t.path || c.order_key, t.chain || c.id,
-           length(c.title), c.category
-    FROM tree AS t JOIN workflow.work_items AS c ON c.place = t.id
-    WHERE c.deleted_at IS NULL AND (c.archived_at IS NULL OR $3)
+           length(c.title), c.category, t.all, t.hidden OR (c.archived_at IS NOT NULL AND NOT t.all)
+    FROM tree AS t CROSS JOIN LATERAL (
+        SELECT * FROM workflow.work_items AS i WHERE i.place = t.id AND i.deleted_at IS NULL OFFSET 0) AS c
 ), levels AS (
     SELECT depth, sum(count(*)) OVER (ORDER BY depth) AS items,
            sum(sum(100 + size)) OVER (ORDER BY depth) AS characters
-    FROM tree GROUP BY depth
+    FROM tree WHERE NOT hidden GROUP BY depth
 ), fit AS (
     SELECT least($4::integer, greatest(coalesce(max(depth) FILTER (WHERE characters <= $2), 0), 1)) AS depth,
            max(items)::int AS total
@@ -59,15 +61,15 @@ WITH RECURSIVE tree AS (
 ), parents AS (
     SELECT DISTINCT t.parent_id AS id FROM tree AS t WHERE t.category <> 'dropped'
 ), deep AS (
-    SELECT t.chain[fit.depth + 1] AS anchor, count(*) AS items,
+    SELECT t.chain[fit.depth + 1] AS anchor, count(*) FILTER (WHERE NOT t.hidden) AS items,
            count(*) FILTER (WHERE t.category <> 'dropped' AND p.id IS NULL) AS leaves,
            count(*) FILTER (WHERE t.category = 'done' AND p.id IS NULL) AS done
     FROM fit, tree AS t LEFT JOIN parents AS p ON p.id = t.id
     WHERE t.depth >= fit.depth
     GROUP BY 1
 ), shown AS (
-    SELECT t.id, t.depth, t.path, t.chain, t.depth = fit.depth AS cut, fit.total,
-           coalesce(d.items, 1) AS items,
+    SELECT t.id, t.depth, t.path, t.chain, t.depth = fit.depth AS cut, fit.total, t.hidden,
+           coalesce(d.items, (NOT t.hidden)::int) AS items,
            CASE WHEN d.anchor IS NOT NULL THEN d.leaves
                 ELSE (t.category <> 'dropped' AND p.id IS NULL)::int END AS leaves,
            CASE WHEN d.anchor IS NOT NULL THEN d.done
@@ -81,7 +83,7 @@ WITH RECURSIVE tree AS (
 SELECT s.id, s.depth, i.kind, i.title, i.status, i.priority, i.open_blockers > 0 AS blocked,
        CASE WHEN r.leaves > 0 THEN round(100.0 * r.done / r.leaves, 1)::float8 END AS progress,
        r.below, s.cut, s.total
-FROM (SELECT * FROM shown ORDER BY path OFFSET $5 LIMIT $6) AS s
+FROM (SELECT * FROM shown WHERE NOT hidden ORDER BY path OFFSET $5 LIMIT $6) AS s
 JOIN rolled AS r ON r.id = s.id JOIN workflow.work_items AS i ON i.id = s.id
 ORDER BY s.path;
 
@@ -108,5 +110,6 @@ SET parent_id = CASE WHEN a.id IS NULL THEN $2::text ELSE a.parent_id END,
 FROM graph LEFT JOIN workflow.work_items AS a ON a.id = $3 || $4 AND a.deleted_at IS NULL
 WHERE i.id = $1 AND i.deleted_at IS NULL AND ($5::integer = 0 OR i.version = $5)
   AND (a.id IS NOT NULL OR $3 || $4 = '')
-  AND ($6::bigint = 0 OR (i.claim_epoch = $6 AND i.claim_until > clock_timestamp()))
+  AND CASE WHEN $6::bigint > 0 THEN i.claim_epoch = $6 AND i.claim_until > clock_timestamp()
+           ELSE i.claim_until IS NULL OR i.claim_until <= clock_timestamp() END
 RETURNING i.id, i.kind, i.version, i.status;
