@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic_core import to_json
@@ -72,7 +72,7 @@ def page_of(
     items: list[T] = []
     size = 0
     for row in rows:
-        size += len(to_json(row).decode())
+        size += len(to_json(_told(row)).decode())
         if items and (len(items) == limit or size > min(characters, PAGE_CHARACTERS)):
             return Page(items=items, next_cursor=encode_cursor(position(items[-1])))
         if size > PAGE_CHARACTERS:
@@ -82,3 +82,10 @@ def page_of(
             )
         items.append(row)
     return Page(items=items)
+
+
+def _told(row: Any) -> Any:
+    """A value object without its absent fields, which a result leaves out; a record as it is."""
+    if not is_dataclass(row):
+        return row
+    return {name: value for name, value in vars(row).items() if value is not None}

@@ -48,3 +48,22 @@ def test_what_cannot_be_read_is_said(cli: Run, tmp_path: Path) -> None:
     bad = cli("work", "import", "x")
     assert (bad.returncode, "neither JSON" in bad.stderr) == (2, True)
     assert cli("work", "show", "w-nobody00").returncode == 3
+
+
+def test_files_of_other_trackers_are_read_as_other_programs_write_them(
+    cli: Run, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    issues = json.dumps(
+        [{"number": 1, "title": "Größe"}, {"number": 2, "title": "x", "url": "/pull/"}]
+    )
+    (tmp_path / "power.json").write_bytes(issues.encode("utf-16"))
+    taken = cli("work", "import", "power.json").stdout.splitlines()
+    assert taken[0] == "1 items, 0 links, 0 comments; 0 known"
+    assert "pull requests were left out: github:#2" in taken
+    (tmp_path / "bom.json").write_bytes(b"\xef\xbb\xbf" + issues.encode())
+    assert cli("work", "import", "bom.json").stdout.startswith(
+        "0 items, 0 links, 0 comments; 1 known"
+    )
+    (tmp_path / "latin.json").write_bytes(b'[\n{"title": "' + "ö".encode("latin-1") + b'"}]')
+    assert "line 2 is not UTF-8" in cli("work", "import", "latin.json").stderr

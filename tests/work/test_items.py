@@ -267,3 +267,20 @@ async def test_nothing_that_is_there_has_a_parent_that_is_not(
 async def test_an_outside_name_with_an_underscore_is_found(work: Work, make) -> None:
     item = await make("a", external_ref="github:my_org/x#1")
     assert [one.id for one in (await work.query(text="github:my_org/x#1")).items] == [item]
+
+
+async def test_a_text_longer_than_an_answer_is_never_lost_by_writing_it_back(
+    work: Work, make
+) -> None:
+    item = await make("long", description="x" * 50_000, priority=0)
+    shown = await work.get(item)
+    assert shown.shortened == ["description"]
+    with pytest.raises(InvalidInput, match="the rest of it would be lost"):
+        await work.update(item, {"description": shown.description}, 1)
+    changed = await work.update(item, {"description": "short…"}, 1)
+    assert (await work.get(item)).shortened is None
+    first = (await work.history(item)).items[-1]
+    assert first.changes["priority"] == 0
+    await work.delete(item, changed.version)
+    found = (await work.query(where={"hidden": True})).items
+    assert [one.id for one in found] == [item]

@@ -53,7 +53,8 @@ HOT: dict[str, tuple[str, tuple[Any, ...], set[str]]] = {
 
 WHOLE = """
 INSERT INTO workflow.work_items (id, parent_id, order_key, kind, title, status)
-SELECT 'w-tree' || n, CASE WHEN n > 500 THEN 'w-tree' || (n % 500 + 1) WHEN n > 0 THEN 'w-tree0' END,
+SELECT 'w-tree' || n,
+       CASE WHEN n > 500 THEN 'w-tree' || (n % 500 + 1) WHEN n > 0 THEN 'w-tree0' END,
        n, 'task', 'Item ' || n, 'completed'
 FROM generate_series(0, 5000) AS n"""
 TREES: dict[str, tuple[str, tuple[Any, ...]]] = {

@@ -260,3 +260,18 @@ async def test_a_place_is_finite(work: Work, make, sql: asyncpg.Connection) -> N
         with pytest.raises(InvalidInput, match="outside what is allowed"):
             await work.import_text(json.dumps({**line, "order": order}))
     await make("a")
+
+
+async def test_a_plan_says_who_is_at_what_and_what_is_wrong_with_it(work: Work, make) -> None:
+    item = await make("held")
+    await work.claim(item, agent="ada")
+    assert [one.held_by for one in (await work.get_plan()).items] == ["ada"]
+    circle = [
+        {"title": "a", "key": "a", "blocked_by": ["b"]},
+        {"title": "b", "key": "b", "blocked_by": ["a"]},
+    ]
+    with pytest.raises(Conflict) as refused:
+        await work.create_plan(circle)
+    assert "Look at blocked_by" in str(refused.value.hint)
+    with pytest.raises(InvalidInput, match="true or false"):
+        await work.create_plan([{"title": "a", "sequential": "false"}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from undercroft.settings import Settings
     from undercroft.work.models import Node, Plan, Ready
 
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 WHOLE = 9_000
 """Tokens of a plan that is shown to a person."""
 READY = 15
@@ -146,15 +148,22 @@ async def run_import(args: argparse.Namespace, settings: Settings) -> int:
         work = await app.work(await project_of(app, top_of(Path.cwd())), "cli")
         done = await work.import_text(text, args.format)
     print(f"{done.items} items, {done.links} links, {done.comments} comments; {done.known} known")
-    if done.reopened:
-        print(f"{done.reopened} times a parent was opened again: something beneath it is open")
     for link in done.left_out or ():
         print(f"left out, since it would wait for itself: {link}")
+    for note in done.notes or ():
+        print(note)
     return 0
 
 
 def _read(name: str) -> str:
     try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        # PowerShell's > writes UTF-16.
+        return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
+    except OSError as error:
         raise InvalidInput(f"{name} cannot be read: {type(error).__name__}.") from None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidInput(
+            f"{name} cannot be read: line {line} is not UTF-8.", hint="Save it as UTF-8."
+        ) from None

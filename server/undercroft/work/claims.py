@@ -59,7 +59,7 @@ async def claim(
     if row is None:
         raise NotFound(
             "Nothing is ready that fits.",
-            hint="blocked_work shows what waits for what, get_plan who is at what.",
+            hint="get_plan shows what is held, and by whom, and what is blocked.",
         )
     return fitted(Claimed.from_row(row))
 

@@ -53,7 +53,8 @@ def _version(row: Any) -> Version:
     new = from_json(row["data"])
     old = from_json(row["previous"]) if row["previous"] else None
     if old is None:
-        changes = {name: value for name, value in new.items() if value not in (None, "", [], 0)}
+        given = (one for one in new.items() if one != ("claim_epoch", 0))
+        changes = {name: value for name, value in given if value not in (None, "", [])}
     else:
         changes = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
     same = ("version", "operation", "changed_by", "agent", "changed_at")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from undercroft.work.store import SQL, TURNS, steadily, why_not, written
 if TYPE_CHECKING:
     from undercroft.db.database import Database
 
+TEXTS = ("description", "outcome")
 COMMENTS = 10
 """Comments that are shown with an item."""
 LINKS = ("blocks", "relates", "duplicates", "discovered_from")
@@ -58,7 +60,26 @@ async def get(db: Database, item: str, *, comments: int = COMMENTS) -> Item:
     row = await db.fetch_row(SQL.get_item, known, comments)
     if row is None:
         raise NotFound(f"There is no work item {known}.", hint="query_work finds items.")
-    return fitted(Item.from_row(row))
+    return _told(Item.from_row(row))
+
+
+def _told(item: Item) -> Item:
+    shown = fitted(item)
+    cut = [name for name, value in vars(item).items() if getattr(shown, name) != value]
+    return replace(shown, shortened=cut or None)
+
+
+async def _check_whole(db: Database, item: str, fields: Mapping[str, Any]) -> None:
+    """Refuse what `get` has shortened, come back: the rest of it would be lost."""
+    cut = {name: fields.get(name) or "" for name in TEXTS}
+    cut = {name: text for name, text in cut.items() if text.endswith("…")}
+    row = await db.fetch_row(SQL.get_item, item, 0) if cut else None
+    for name, text in cut.items():
+        if row and text != row[name] and row[name].startswith(text[:-1]):
+            raise InvalidInput(
+                f"This {name} was shortened: written back, the rest of it would be lost.",
+                hint=f"`undercroft work show {item}` has it whole.",
+            )
 
 
 async def update(
@@ -73,6 +94,7 @@ async def update(
     if "external_ref" in given:
         raise InvalidInput("external_ref is set once, when an item is made.")
     await check_entities(db, given)
+    await _check_whole(db, known, given)
     row = await steadily(db, SQL.update_item, known, as_json(given), *numbers, db.actor)
     if row is None:
         raise await why_not(db, known, version=version, epoch=epoch)
@@ -130,9 +152,14 @@ async def query(  # noqa: PLR0913 - what a question consists of
     limit: int = 50,
     cursor: str = "",
 ) -> Page[Summary]:
-    """Items by their fields, the latest change first; `hidden`: archived and deleted ones too."""
+    """Items by their fields, the latest change first.
+
+    `hidden`: archived and deleted ones too; for agents a condition, {"hidden": true}.
+    """
     check_limit(limit)
-    found = filters(where or {}, QUERIED)
+    asked = dict(where or {})
+    hidden = hidden or asked.pop("hidden", False) is True
+    found = filters(asked, QUERIED)
     at, last = _position(cursor)
     rows = await db.fetch(
         SQL.query_items,

@@ -106,6 +106,8 @@ class Item:
     held_by: str | None = None
     """Whose claim it is at this moment."""
     held_until: datetime | None = None
+    shortened: Sequence[str] | None = None
+    """What is longer than an answer can be; `undercroft work show` has it whole."""
 
     @classmethod
     def from_row(cls, row: Row) -> Item:
@@ -120,7 +122,7 @@ class Item:
             code_links=from_json(row["code"]) or None,
             due=row["due_at"],
             estimate=row["estimate_minutes"],
-            blocked=row["open_blockers"] > 0 or None,
+            blocked=(row["is_open"] and row["open_blockers"] > 0) or None,
             review=from_json(row["review"]) if row["review"] else None,
             held_by=row["claim_holder"] if held else None,
             held_until=row["claim_until"] if held else None,
@@ -198,6 +200,7 @@ class Node:
     progress: float | None = None
     """Per cent; only where there are children."""
     blocked: bool | None = None
+    held_by: str | None = None
     hidden: int | None = None
     """Items beneath that are not shown: get_plan of this id shows them."""
 
@@ -297,6 +300,8 @@ class Imported:
     known: int
     """Items that were there already, and were left as they are."""
     reopened: int | None = None
-    """Times that a parent was opened again, since something beneath it is open."""
+    """Parents that were opened again, since something beneath them is open."""
     left_out: Sequence[str] | None = None
     """Links that would have closed a circle."""
+    notes: Sequence[str] | None = None
+    """What came out otherwise than the file has it, a reason with its items each."""

@@ -237,7 +237,7 @@ async def delete_work(work: Work, id: str, version: int) -> Touched:  # noqa: A0
 
 @tools.write(toolset="work_admin")
 async def restore_work(work: Work, id: str, version: int) -> Touched:  # noqa: A002 - the agent's word
-    """Bring back an item and what was deleted with it."""
+    """Bring back an item and what was deleted with it; query_work where hidden=true finds it."""
     return await work.restore(id, version)
 
 

@@ -74,9 +74,9 @@ WITH RECURSIVE tree AS (
 SELECT line::text AS line FROM lines ORDER BY part, first, second COLLATE "C", third COLLATE "C";
 
 -- list_known --
--- Which of some ids and outside names are there already.
-SELECT id, external_ref FROM workflow.work_items
-WHERE id = ANY ($1::text[]) OR external_ref = ANY ($2::text[]);
+-- Which of some ids and outside names are there already, and how they stand.
+SELECT id, external_ref, status, is_open, deleted_at IS NOT NULL AS deleted FROM workflow.work_items
+WHERE id = ANY ($1::text[]) OR external_ref = ANY ($1::text[]);
 
 -- import_items --
 -- Items as they were, parents first; a place among siblings that is taken becomes the last one.
@@ -107,20 +107,27 @@ FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS n (f, place)
 ORDER BY n.place;
 
 -- import_links --
--- Links as they were; none where there is one.
+-- Links as they were; none where there is one, or was one that somebody has ended.
 INSERT INTO workflow.work_links (source_id, type, target_id, created_at, created_by)
 SELECT f ->> 'source', f ->> 'link', f ->> 'target',
        coalesce((f ->> 'created_at')::timestamptz, clock_timestamp()), coalesce(f ->> 'created_by', $2)
 FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS n (f, place)
+WHERE NOT EXISTS (
+    SELECT FROM workflow.work_links AS l
+    WHERE l.source_id = f ->> 'source' AND l.type = f ->> 'link' AND l.target_id = f ->> 'target')
 ORDER BY n.place
 ON CONFLICT (source_id, type, target_id) WHERE removed_at IS NULL DO NOTHING;
 
 -- import_comments --
--- Comments as they were, in their order.
+-- Comments as they were, in their order; of an item that was there before, those that it lacks.
 INSERT INTO workflow.comments (item_id, body, created_at, created_by, agent)
 SELECT f ->> 'item', f ->> 'body', coalesce((f ->> 'created_at')::timestamptz, clock_timestamp()),
        coalesce(f ->> 'created_by', $2), coalesce(f ->> 'agent', '')
 FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS n (f, place)
+WHERE NOT (f -> 'again')::boolean OR NOT EXISTS (
+    SELECT FROM workflow.comments AS c
+    WHERE c.item_id = f ->> 'item' AND c.created_at = (f ->> 'created_at')::timestamptz
+      AND c.body = f ->> 'body')
 ORDER BY n.place;
 
 -- import_reviews --

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from undercroft.db.queries import load_queries
-from undercroft.errors import InvalidInput, LimitReached, Unavailable
+from undercroft.errors import Conflict, InvalidInput, LimitReached, Unavailable
 from undercroft.paging import PAGE_CHARACTERS, decode_cursor, encode_cursor, page_of
 from undercroft.work.fields import as_json, checked, item_id, optional_id
 from undercroft.work.items import check_entities, versioned
@@ -86,7 +86,9 @@ def drafted(nodes: Sequence[Any]) -> Draft:
         number = _add(draft, node, place, under)
         if before is not None:
             draft.waits.append((f"{place.rpartition('.')[0]}.{before}".lstrip("."), number))
-        sequential = bool(node.get("sequential"))
+        sequential = node.get("sequential", False)
+        if not isinstance(sequential, bool):
+            raise InvalidInput(f"sequential of item {place} is true or false.")
         push(node.get("children") or [], f"{place}.", number, sequential=sequential)
     if not draft.nodes:
         raise InvalidInput("A plan has at least one item.")
@@ -132,7 +134,15 @@ async def _stored(db: Database, draft: Draft, above: str | None) -> Planned:
     if links:
         sources, targets = zip(*links, strict=True)
         kinds = ["blocks"] * len(links)
-        await db.execute(SQL.insert_plan_links, list(sources), kinds, list(targets), db.actor)
+        try:
+            await db.execute(SQL.insert_plan_links, list(sources), kinds, list(targets), db.actor)
+        except Conflict as error:
+            hint = (
+                "Nothing was made. No two items wait for each other, and none for its own parent."
+            )
+            raise Conflict(
+                error.message, hint=f"{hint} Look at blocked_by and sequential."
+            ) from None
     return Planned(ids=_told(draft, ids), items=len(ids))
 
 
@@ -211,7 +221,7 @@ def _offset(item: str, cursor: str) -> int:
 
 def _node(row: Any) -> Node:
     below: int = row["below"]
-    same = ("id", "depth", "kind", "title", "status", "priority")
+    same = ("id", "depth", "kind", "title", "status", "priority", "held_by")
     return Node(
         **{name: row[name] for name in same},
         progress=row["progress"] if below else None,

@@ -80,7 +80,8 @@ WITH RECURSIVE tree AS (
     SELECT a.id, sum(s.items)::int - 1 AS below, sum(s.leaves) AS leaves, sum(s.done) AS done
     FROM shown AS s, unnest(s.chain) AS a (id) GROUP BY a.id
 )
-SELECT s.id, s.depth, i.kind, i.title, i.status, i.priority, i.open_blockers > 0 AS blocked,
+SELECT s.id, s.depth, i.kind, i.title, i.status, i.priority, i.is_open AND i.open_blockers > 0 AS blocked,
+       CASE WHEN i.claim_until > clock_timestamp() THEN i.claim_holder END AS held_by,
        CASE WHEN r.leaves > 0 THEN round(100.0 * r.done / r.leaves, 1)::float8 END AS progress,
        r.below, s.cut, s.total
 FROM (SELECT * FROM shown WHERE NOT hidden ORDER BY path OFFSET $5 LIMIT $6) AS s

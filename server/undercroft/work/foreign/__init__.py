@@ -1,0 +1,1 @@
+"""Work of other trackers as lines of ours: beads, Task-master, GitHub."""
