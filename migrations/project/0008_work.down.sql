@@ -9,5 +9,9 @@ DROP FUNCTION workflow.new_work_id(), workflow.work_key_between(numeric, numeric
     workflow.check_new_work(), workflow.check_work_change(), workflow.follow_work_change(),
     workflow.record_work_history(), workflow.follow_work_link(), workflow.delete_work(text, integer, text, text),
     workflow.restore_work(text, integer, text, text), workflow.take_work_graph(),
-    workflow.lock_work_graph(), workflow.refuse_late_heartbeat(), workflow.check_review_change();
+    workflow.lock_work_graph(), workflow.refuse_late_heartbeat(), workflow.check_review_change(),
+    workflow.check_review_round(), workflow.review_by_rounds(text),
+    workflow.last_reasoning(text, text), workflow.hold_review(),
+    workflow.check_dispute_change(), workflow.agreed_complexity(double precision, double precision),
+    workflow.review_of(text);
 DROP DOMAIN workflow.moment;

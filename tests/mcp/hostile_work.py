@@ -83,6 +83,7 @@ def likely(ids: list[str]) -> dict[str, st.SearchStrategy[Any]]:
         "action": st.sampled_from(["propose", "request_changes", "revise", "approve", "dispute"]),
         "choice": st.sampled_from(["server", "client", "own"]),
         "content": st.sampled_from(["", "text"]),
+        "resolver": st.sampled_from(["", "", "ada", "carol"]),
         "complexity": st.integers(0, 11),
         "complexity_threshold": st.integers(-1, 11),
         "max_iterations": st.integers(0, 9),
@@ -104,5 +105,5 @@ async def at_work(work: Work, title: str) -> list[str]:
     await work.update(ids[3], {"title": "changed"}, version=1)
     await work.link(ids[4], "blocks", ids[5])
     await work.review(ids[9], "propose", agent="ada", content=title)
-    await work.review(ids[9], "dispute", agent="bob", content=title)
+    await work.review(ids[9], "dispute", agent="bob", content=title, resolver="carol")
     return ids

@@ -13,6 +13,7 @@ from undercroft.work.models import Written
 from undercroft.work.service import Work
 
 Make = Callable[..., Awaitable[str]]
+Call = Callable[..., Awaitable[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -53,6 +54,19 @@ def make(work: Work) -> Make:
         return (await work.create(title, parent, fields)).id
 
     return make
+
+
+@pytest.fixture
+def does(call: Call, project: str) -> Call:
+    """Call a tool that must succeed."""
+
+    async def does(tool: str, **arguments: Any) -> dict[str, Any]:
+        body = await call(tool, project=project, **arguments)
+        assert "code" not in body, body
+        assert body["project"] == project
+        return body
+
+    return does
 
 
 @pytest.fixture

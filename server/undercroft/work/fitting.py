@@ -6,6 +6,7 @@ A write whose answer were too long would have happened all the same, and nobody 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic_core import to_json
@@ -16,32 +17,37 @@ FIT = 30_000
 """Characters of JSON."""
 LENGTHS = (8_000, 2_000, 400, 80, 20)
 """Characters that a text is shortened to, where the answer is too long as it is."""
-MOST = 50
+MOST = (50, 10)
 """Items that a list is shortened to in the end."""
+EVERY = 10**6
+WHOLE = ("server_content", "client_content", "final_content", "resolved_content")
+"""What agents must agree on, each of at most 10,000 characters: shortened where all else is."""
 
 
 def fitted(value: T) -> T:
     """A value object, or a list of rows, that fits; what was cut ends with an ellipsis."""
     if len(to_json(value).decode()) <= FIT:
         return value
-    for length in LENGTHS:
-        found: T = _shortened(value, length)
-        if len(to_json(found).decode()) <= FIT:
-            return found
-    last: T = _shortened(value, LENGTHS[-1], most=MOST)
+    last: T = value
+    steps = [(length, EVERY) for length in LENGTHS] + [(LENGTHS[-1], most) for most in MOST]
+    for spared in (WHOLE, ()):
+        for length, most in steps:
+            last = _shortened(value, length, most, spared)
+            if len(to_json(last).decode()) <= FIT:
+                return last
     return last
 
 
-def _shortened(value: Any, length: int, most: int = 10**6) -> Any:
+def _shortened(value: Any, length: int, most: int, spared: Sequence[str]) -> Any:
     if isinstance(value, str):
         return value if len(value) <= length else f"{value[:length]}…"
     if isinstance(value, list | tuple):
-        return [_shortened(one, length, most) for one in value[:most]]
+        return [_shortened(one, length, most, spared) for one in value[:most]]
     if isinstance(value, dict):
-        return {name: _shortened(one, length, most) for name, one in value.items()}
+        return {
+            name: one if name in spared else _shortened(one, length, most, spared)
+            for name, one in value.items()
+        }
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = vars(value).items()
-        return dataclasses.replace(
-            value, **{name: _shortened(one, length, most) for name, one in fields}
-        )
+        return dataclasses.replace(value, **_shortened(vars(value), length, most, spared))
     return value

@@ -117,12 +117,7 @@ SELECT i.id, i.kind, i.title, i.description, i.status, i.priority, i.labels, i.a
                 'at', c.created_at, 'body', c.body) AS line
             FROM workflow.comments AS c WHERE c.item_id = i.id
             ORDER BY c.id DESC LIMIT $2) AS c)::text AS comments,
-       (SELECT jsonb_strip_nulls(jsonb_build_object('state', r.state, 'server_agent', r.server_agent,
-            'client_agent', r.client_agent, 'server_content', r.server_content,
-            'client_content', r.client_content, 'final_content', r.final_content,
-            'iterations', r.iteration_count, 'max_iterations', r.max_iterations,
-            'server_complexity', r.server_complexity, 'client_complexity', r.client_complexity))
-        FROM workflow.work_reviews AS r WHERE r.item_id = i.id)::text AS review
+       workflow.review_of(i.id)::text AS review
 FROM workflow.work_items AS i WHERE i.id = $1;
 
 -- query_items --

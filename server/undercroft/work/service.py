@@ -113,9 +113,9 @@ class Work:
         """Settle a dispute; the keywords are those of `reviews.resolve`."""
         return await reviews.resolve(self._db, item, choice, **said)
 
-    async def disputes(self, status: str = "open") -> list[dict[str, Any]]:
-        """Disputes with both sides."""
-        return await reviews.disputes(self._db, status)
+    async def disputes(self, status: str = "open", item: str = "") -> list[dict[str, Any]]:
+        """Disputes with both sides, of all items or one."""
+        return await reviews.disputes(self._db, status, item)
 
     async def settings(
         self, complexity_threshold: float | None = None, max_iterations: int | None = None

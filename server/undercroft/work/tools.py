@@ -172,8 +172,9 @@ async def review_step(  # noqa: PLR0913, PLR0917 - who does what, and why
     content: str = "",
     reasoning: str = "",
     complexity: float = 0,
+    resolver: str = "",
 ) -> Review:
-    """Agree on a text: propose, request_changes, revise, approve, dispute. complexity: 1-10."""
+    """Agree: propose, request_changes, revise, approve, dispute; complexity 0-10."""
     return await work.review(
         id,
         action,
@@ -181,6 +182,7 @@ async def review_step(  # noqa: PLR0913, PLR0917 - who does what, and why
         content=content,
         reasoning=reasoning,
         complexity=complexity or None,
+        resolver=resolver,
     )
 
 
@@ -192,7 +194,7 @@ async def resolve_dispute(
     agent: str,
     content: str = "",
 ) -> Review:
-    """Settle as a third: server, client; hybrid, own with content."""
+    """Settle: server, client, hybrid, own."""
     return await work.resolve(id, choice, content=content, agent=agent)
 
 
@@ -258,9 +260,9 @@ async def list_claims(work: Work) -> list[Json]:
 
 
 @tools.read(toolset="work_admin")
-async def list_disputes(work: Work, status: str = "open") -> list[Json]:
+async def list_disputes(work: Work, status: str = "open", id: str = "") -> list[Json]:  # noqa: A002 - the agent's word
     """Read disputes with both sides (status: open, resolved or empty)."""
-    return await work.disputes(status)
+    return await work.disputes(status, id)
 
 
 @tools.read(toolset="work_admin")

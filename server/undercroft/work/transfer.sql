@@ -62,7 +62,8 @@ WITH RECURSIVE tree AS (
     FROM workflow.work_review_rounds AS o, zulu AS z
     UNION ALL
     SELECT 7, 0, d.id::text, '', json_build_object(
-        'type', 'dispute', 'id', d.id, 'item', d.step_id, 'server_content', d.server_content,
+        'type', 'dispute', 'id', d.id, 'item', d.step_id, 'server_agent', d.server_agent,
+        'client_agent', d.client_agent, 'server_content', d.server_content,
         'client_content', d.client_content, 'server_reasoning', d.server_reasoning,
         'client_reasoning', d.client_reasoning, 'status', d.status, 'resolver', d.resolver,
         'user_resolution', d.user_resolution, 'resolved_content', d.resolved_content,
@@ -130,14 +131,14 @@ WHERE NOT (f -> 'again')::boolean OR NOT EXISTS (
 ORDER BY n.place;
 
 -- import_reviews --
--- Reviews as they stood.
+-- Reviews as they stood; whether their rounds and disputes lead there is looked at in the end.
 INSERT INTO workflow.work_reviews (item_id, state, server_agent, client_agent, server_content,
     client_content, final_content, iteration_count, max_iterations, server_complexity,
     client_complexity, updated_at, updated_by)
 SELECT f ->> 'item', f ->> 'state', f ->> 'server_agent', f ->> 'client_agent',
        f ->> 'server_content', f ->> 'client_content', f ->> 'final_content',
        (f ->> 'iterations')::integer, (f ->> 'max_iterations')::integer,
-       (f ->> 'server_complexity')::numeric, (f ->> 'client_complexity')::numeric,
+       (f ->> 'server_complexity')::float8, (f ->> 'client_complexity')::float8,
        (f ->> 'updated_at')::timestamptz, coalesce(f ->> 'updated_by', $2)
 FROM jsonb_array_elements($1::jsonb) AS n (f);
 
@@ -146,17 +147,18 @@ FROM jsonb_array_elements($1::jsonb) AS n (f);
 INSERT INTO workflow.work_review_rounds
     (item_id, action, agent, content, reasoning, complexity, created_by, created_at)
 SELECT f ->> 'item', f ->> 'action', f ->> 'agent', f ->> 'content', f ->> 'reasoning',
-       (f ->> 'complexity')::numeric, coalesce(f ->> 'created_by', $2),
+       (f ->> 'complexity')::float8, coalesce(f ->> 'created_by', $2),
        (f ->> 'created_at')::timestamptz
 FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS n (f, place)
 ORDER BY n.place;
 
 -- import_disputes --
 -- Disputes as they stood.
-INSERT INTO workflow.disputes (id, step_id, server_content, client_content, server_reasoning,
-    client_reasoning, status, resolver, user_resolution, resolved_content, resolved_at, resolved_by,
-    created_at)
-SELECT (f ->> 'id')::uuid, f ->> 'item', f ->> 'server_content', f ->> 'client_content',
+INSERT INTO workflow.disputes (id, step_id, server_agent, client_agent, server_content, client_content,
+    server_reasoning, client_reasoning, status, resolver, user_resolution, resolved_content, resolved_at,
+    resolved_by, created_at)
+SELECT (f ->> 'id')::uuid, f ->> 'item', f ->> 'server_agent', f ->> 'client_agent',
+       f ->> 'server_content', f ->> 'client_content',
        f ->> 'server_reasoning', f ->> 'client_reasoning', f ->> 'status', f ->> 'resolver',
        f ->> 'user_resolution', f ->> 'resolved_content', (f ->> 'resolved_at')::timestamptz,
        f ->> 'resolved_by', coalesce((f ->> 'created_at')::timestamptz, now())
