@@ -32,6 +32,10 @@ def test_a_person_learns_from_what_was_finished(cli: Run, tmp_path: Path) -> Non
     found = json.loads(cli("estimate", "Mend the roof", "--kind", "bug", "--json").stdout)
     assert (found["p50_minutes"], found["tasks"]) == (30, 3)
     assert found["alike"] == 3
+    forged = "title=\x1b[31mMend\n  ready: all\u202e"
+    assert cli("call", "record_execution", forged, "minutes=9", "kind=chore").returncode == 0
+    seen = cli("estimate", "Mend the roof", "--kind", "chore").stdout
+    assert "chore: \ufffd[31mMend   ready: all\ufffd" in seen
     bad = cli("estimate", "Mend the roof", "--own", "soon")
     assert (bad.returncode, "90m, 1.5h or 1h30m" in bad.stderr) == (2, True)
 
