@@ -110,6 +110,17 @@ _STATES: Mapping[str, tuple[Kind, str, str]] = {
         "Wait until it is finished; list_claims shows who.",
     ),
     "UC308": (Conflict, "The review is in another state.", "get_work shows it."),
+    "UC401": (
+        Conflict,
+        "The claim keeps this clock; finish_work or release_claim stops it.",
+        "Your estimate of it is its field `estimate`: update_work with the epoch.",
+    ),
+    "UC402": (
+        Conflict,
+        "The item is closed or deleted, so no clock runs for it.",
+        "update_work it to pending, or restore_work it.",
+    ),
+    "UC403": (NotFound, "There is no such work item.", "query_work finds items."),
     "22021": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P05": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P02": (InvalidInput, "A value does not have the form of its type.", ""),
