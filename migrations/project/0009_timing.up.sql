@@ -619,7 +619,7 @@ DECLARE
     closes constant boolean := NEW.category IN ('done', 'dropped');
     closed constant boolean := OLD.category IN ('done', 'dropped');
 BEGIN
-    IF closed AND NOT closes THEN
+    IF closed AND NEW.is_open THEN
         PERFORM workflow.reopen_clock(NEW.id);
     END IF;
     IF closes AND NOT closed THEN

@@ -21,6 +21,8 @@ def test_a_person_learns_from_what_was_finished(cli: Run, tmp_path: Path) -> Non
     first = cli("estimate", "Mend", "the", "roof")
     assert first.returncode == 3
     assert "No task has been finished here yet" in first.stdout
+    assert first.stderr.startswith("Made the project ")
+    assert cli("estimate", "Mend", "the", "roof").stderr == ""
     for minutes in (20, 30, 40):
         call = ("record_execution", "title=Mend a wall", f"minutes={minutes}", "own_estimate=90")
         done = cli("call", *call, "kind=bug")

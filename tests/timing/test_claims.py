@@ -210,6 +210,18 @@ async def test_what_was_recorded_by_hand_stays_when_its_item_is_opened_again(
     assert (done.status, done.minutes) == ("finished", 25)
 
 
+async def test_an_item_that_is_deleted_as_it_opens_keeps_its_time(
+    work: Work, timing: Timing, sql: asyncpg.Connection
+) -> None:
+    item = (await work.create("Mend the roof")).id
+    await worked(work, sql, item, 30)
+    await sql.execute(
+        "UPDATE workflow.work_items SET status = 'pending', deleted_at = clock_timestamp(),"
+        " version = version + 1"
+    )
+    assert (await clock(timing, item)).status == "finished"
+
+
 async def test_nothing_else_of_a_finished_task_is_rewritten(
     work: Work, timing: Timing, sql: asyncpg.Connection
 ) -> None:
