@@ -42,16 +42,20 @@ CREATE TABLE workflow.task_executions (
     title_words       text[] NOT NULL
         GENERATED ALWAYS AS (tsvector_to_array(to_tsvector('simple'::regconfig, title))) STORED,
     CONSTRAINT valid_execution_status CHECK (status IN ('open', 'finished', 'abandoned')),
-    CONSTRAINT valid_execution_basis CHECK (recommended_basis IN ('calibrated', 'past', 'own')),
+    CONSTRAINT valid_execution_basis CHECK (recommended_basis IN ('calibrated', 'mixed', 'past', 'own')),
     CONSTRAINT valid_execution_text CHECK (
         length(title) <= 500 AND length(kind) BETWEEN 1 AND 64 AND length(asker) <= 200
-        AND length(work_item_id) BETWEEN 1 AND 200 AND cardinality(labels) <= 50),
+        AND length(work_item_id) BETWEEN 1 AND 200 AND cardinality(labels) <= 100),
     -- Up to ten years; the least is a fraction of a second.
     CONSTRAINT valid_execution_minutes CHECK (
         estimated_minutes BETWEEN 0.001 AND 5256000 AND actual_minutes BETWEEN 0.001 AND 5256000),
     CONSTRAINT valid_execution_complexity CHECK (complexity BETWEEN 0 AND 100),
     CONSTRAINT finished_with_its_time CHECK (
-        (status = 'finished') = (actual_minutes IS NOT NULL) AND (status = 'open') = (finished_at IS NULL))
+        (status = 'finished') = (actual_minutes IS NOT NULL) AND (status = 'open') = (finished_at IS NULL)),
+    -- Years that every client's calendar has.
+    CONSTRAINT valid_execution_times CHECK (
+        started_at >= '0002-01-01 UTC' AND coalesce(finished_at, started_at) < '9999-01-01 UTC'
+        AND finished_at >= started_at)
 );
 -- A work item has one clock, whoever holds it.
 CREATE UNIQUE INDEX task_executions_open_item ON workflow.task_executions (work_item_id)
@@ -61,6 +65,7 @@ CREATE INDEX idx_task_executions_finished_at ON workflow.task_executions (finish
 CREATE INDEX idx_task_executions_unjudged ON workflow.task_executions (finished_at, id)
     WHERE status = 'finished' AND recommended_basis IS NULL;
 CREATE INDEX idx_task_executions_started_at ON workflow.task_executions (started_at, id);
+CREATE INDEX idx_task_executions_item ON workflow.task_executions (work_item_id, finished_at);
 
 CREATE TABLE workflow.time_tracking_sessions (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -72,7 +77,9 @@ CREATE TABLE workflow.time_tracking_sessions (
     ended_at     timestamptz,
     minutes      double precision
         GENERATED ALWAYS AS (extract(epoch FROM ended_at - started_at)::double precision / 60) STORED,
-    CONSTRAINT valid_session CHECK (ended_at >= started_at),
+    CONSTRAINT valid_session CHECK (
+        ended_at >= started_at AND started_at >= '0002-01-01 UTC'
+        AND coalesce(ended_at, started_at) < '9999-01-01 UTC'),
     CONSTRAINT within_its_lease CHECK (
         expires_at IS NULL OR ended_at <= greatest(expires_at, started_at))
 );
@@ -147,11 +154,43 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
         updated_at = clock_timestamp()
 $$;
 
+-- Take one finished task out of the pattern again: the same step backwards.
+CREATE FUNCTION workflow.reduce_estimation_pattern(
+    asker text, kind text, actual_minutes double precision, estimated_minutes double precision
+) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE workflow.estimation_patterns AS p SET
+        tasks = p.tasks - 1,
+        log_minutes_mean = coalesce(b.minutes_mean, 0),
+        log_minutes_m2 = coalesce(greatest(0, p.log_minutes_m2
+            - (ln($3) - b.minutes_mean) ^ 2 * (p.tasks - 1) / p.tasks), 0),
+        estimated_tasks = p.estimated_tasks - ($4 IS NOT NULL)::int,
+        log_ratio_mean = coalesce(b.ratio_mean, 0),
+        log_ratio_m2 = CASE WHEN $4 IS NULL THEN p.log_ratio_m2 ELSE coalesce(greatest(0, p.log_ratio_m2
+            - (ln($3 / $4) - b.ratio_mean) ^ 2 * (p.estimated_tasks - 1) / p.estimated_tasks), 0) END,
+        updated_at = clock_timestamp()
+    FROM (
+        -- The means without it.
+        SELECT o.log_minutes_mean - (ln($3) - o.log_minutes_mean) / nullif(o.tasks - 1, 0) AS minutes_mean,
+               CASE WHEN $4 IS NULL THEN o.log_ratio_mean
+                    ELSE o.log_ratio_mean - (ln($3 / $4) - o.log_ratio_mean)
+                         / nullif(o.estimated_tasks - 1, 0) END AS ratio_mean
+        FROM workflow.estimation_patterns AS o WHERE o.asker = $1 AND o.kind = $2 FOR UPDATE
+    ) AS b
+    WHERE p.asker = $1 AND p.kind = $2;
+    DELETE FROM workflow.estimation_patterns AS p WHERE p.asker = $1 AND p.kind = $2 AND p.tasks <= 0
+$$;
+
 CREATE FUNCTION workflow.count_finished_execution() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM workflow.update_estimation_pattern(
-        NEW.asker, NEW.kind, NEW.actual_minutes, NEW.estimated_minutes);
+    IF NEW.status = 'finished' THEN
+        PERFORM workflow.update_estimation_pattern(
+            NEW.asker, NEW.kind, NEW.actual_minutes, NEW.estimated_minutes);
+    ELSE
+        PERFORM workflow.reduce_estimation_pattern(
+            OLD.asker, OLD.kind, OLD.actual_minutes, OLD.estimated_minutes);
+    END IF;
     RETURN NULL;
 END;
 $$;
@@ -160,13 +199,20 @@ CREATE TRIGGER count_inserted_execution AFTER INSERT ON workflow.task_executions
     FOR EACH ROW WHEN (NEW.status = 'finished')
     EXECUTE FUNCTION workflow.count_finished_execution();
 CREATE TRIGGER count_finished_execution AFTER UPDATE OF status ON workflow.task_executions
-    FOR EACH ROW WHEN (NEW.status = 'finished' AND OLD.status <> 'finished')
+    FOR EACH ROW WHEN ((NEW.status = 'finished') <> (OLD.status = 'finished'))
     EXECUTE FUNCTION workflow.count_finished_execution();
 
--- What was measured is not rewritten: a finished task keeps its time.
+-- What was measured is not rewritten: a finished task keeps its time. But where its work item is opened
+-- again, so is the task: it goes on, and its time counts once.
 CREATE FUNCTION workflow.keep_execution() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF NEW.status = 'open' AND NEW.estimated_minutes IS NOT DISTINCT FROM OLD.estimated_minutes
+       AND (NEW.asker, NEW.kind) = (OLD.asker, OLD.kind)
+       AND EXISTS (SELECT FROM workflow.work_items AS i WHERE i.id = OLD.work_item_id AND i.is_open)
+       AND EXISTS (SELECT FROM workflow.time_tracking_sessions AS s WHERE s.execution_id = OLD.id) THEN
+        RETURN NEW;
+    END IF;
     RAISE EXCEPTION 'a finished task keeps its time' USING ERRCODE = 'integrity_constraint_violation';
 END;
 $$;
@@ -231,8 +277,10 @@ DECLARE
 BEGIN
     INSERT INTO workflow.task_executions AS e
         (work_item_id, kind, title, labels, complexity, estimated_minutes, asker)
-    VALUES (item, coalesce(nullif(start_clock.kind, ''), 'task'), start_clock.title, start_clock.labels, start_clock.complexity,
-            estimate_minutes, actor)
+    -- Labels in the order in which they are compared.
+    VALUES (item, coalesce(nullif(start_clock.kind, ''), 'task'), start_clock.title,
+            ARRAY(SELECT DISTINCT unnest(start_clock.labels) COLLATE "C" ORDER BY 1),
+            start_clock.complexity, estimate_minutes, actor)
     ON CONFLICT (work_item_id) WHERE status = 'open' DO UPDATE SET
         title = coalesce(nullif(EXCLUDED.title, ''), e.title),
         kind = coalesce(nullif(start_clock.kind, ''), e.kind),
@@ -291,10 +339,43 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     FROM workflow.task_executions AS e WHERE e.work_item_id = item AND e.status = 'open'
 $$;
 
+-- A closed work item is opened again: the clock that it had stands still, and may run on.
+CREATE FUNCTION workflow.reopen_clock(item text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE workflow.task_executions AS e SET status = 'open', finished_at = NULL, actual_minutes = NULL
+    WHERE e.id = (SELECT o.id FROM workflow.task_executions AS o
+                  WHERE o.work_item_id = item
+                    AND EXISTS (SELECT FROM workflow.time_tracking_sessions AS s WHERE s.execution_id = o.id)
+                  ORDER BY o.finished_at DESC NULLS FIRST, o.id LIMIT 1)
+      AND e.status <> 'open'
+$$;
+
+-- Hold a work item while its clock is moved by hand. Raises UC401 while a claim keeps the clock; where it
+-- shall run (`starts`), UC402 for an item that is closed and UC403 for one that does not exist.
+CREATE FUNCTION workflow.check_clock_by_hand(item text, starts boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_item record;
+BEGIN
+    SELECT i.is_open, i.claim_until > clock_timestamp() AS held INTO found_item
+    FROM workflow.work_items AS i WHERE i.id = item FOR SHARE;
+    IF found_item.held THEN
+        RAISE EXCEPTION 'the claim keeps this clock' USING ERRCODE = 'UC401';
+    ELSIF starts AND NOT found_item.is_open THEN
+        RAISE EXCEPTION 'the item is closed' USING ERRCODE = 'UC402';
+    ELSIF starts AND item IS NOT NULL AND found_item IS NULL THEN
+        RAISE EXCEPTION 'there is no such item' USING ERRCODE = 'UC403';
+    END IF;
+END;
+$$;
+
 -- How long a task will take, in minutes, by the 5,000 tasks last finished before `as_of`: older ones
 -- would weigh next to nothing, and reading them takes time.
 --
 -- basis     calibrated: quantiles of actual / estimate of past tasks, times the asker's own estimate;
+--           mixed: the same, and what past tasks without an estimate took: where few estimates are
+--           like it, these fill up to the worth of four tasks, each discounted alike (a power prior;
+--           Ibrahim and Chen, "Power Prior Distributions for Regression Models", Stat. Sci. 15, 2000);
 --           past: quantiles of what past tasks took; own: the asker's estimate, and nothing to
 --           compare it with; none: nothing at all.
 -- tasks     past tasks it rests on; alike: of them, those of the same asker and kind
@@ -322,94 +403,113 @@ DECLARE
     half_life       CONSTANT double precision := ln(2) / (365.25 * 86400);
     titles_compared CONSTANT integer := 300;
     patience        CONSTANT double precision := 0.005;
+    -- Estimates of tasks just like it, that leave no room for those without.
+    enough          CONSTANT double precision := 4;
     -- A task that weighs less than this share of the likest one is left out.
     least           CONSTANT double precision := ln(0.000001);
 
     my_kind text := get_recommended_estimate.kind;
     my_asker text := get_recommended_estimate.asker;
-    my_labels text[] := ARRAY(SELECT DISTINCT unnest(get_recommended_estimate.labels) ORDER BY 1);
-    my_complexity real := get_recommended_estimate.complexity;
+    my_labels text[] := ARRAY(
+        SELECT DISTINCT unnest(get_recommended_estimate.labels) COLLATE "C" ORDER BY 1);
+    -- What no task can have counts as not given.
+    my_complexity real := CASE WHEN get_recommended_estimate.complexity BETWEEN 0 AND 100
+                               THEN get_recommended_estimate.complexity END;
+    own double precision := CASE WHEN own_minutes BETWEEN 0.001 AND 5256000 THEN own_minutes END;
+    moment timestamptz := least(as_of, clock_timestamp());
     my_words text[] := tsvector_to_array(to_tsvector('simple'::regconfig, get_recommended_estimate.title));
-    size double precision := ln(own_minutes);
-    way text := CASE WHEN own_minutes IS NULL THEN 'past' ELSE 'calibrated' END;
+    -- NULL where there is no estimate to compare it with.
+    size double precision;
     known integer;
-    known_estimates integer;
     band double precision;
     level80 double precision;
     level95 double precision;
     since timestamptz;
 BEGIN
     SELECT coalesce((SELECT e.finished_at FROM workflow.task_executions AS e
-                     WHERE e.status = 'finished' AND e.finished_at < as_of
+                     WHERE e.status = 'finished' AND e.finished_at < moment
                      ORDER BY e.finished_at DESC OFFSET 4999 LIMIT 1), '-infinity') INTO since;
-    SELECT count(*), count(e.estimated_minutes),
+    IF EXISTS (SELECT FROM workflow.task_executions AS e
+               WHERE e.status = 'finished' AND e.finished_at < moment AND e.finished_at >= since
+                 AND e.estimated_minutes IS NOT NULL) THEN
+        size := ln(own);
+    END IF;
+    SELECT count(*),
            -- Silverman's rule of thumb (1986); it narrows as experience grows.
            1.06 * greatest(coalesce(stddev_pop(ln(e.estimated_minutes)), 0), 0.2)
                * greatest(count(e.estimated_minutes), 1) ^ -0.2,
+           -- By recommendations that were made in the same way.
            0.8 + patience * sum(CASE WHEN e.actual_minutes > e.recommended_p80 THEN 0.8::double precision
                                      WHEN e.recommended_p80 IS NOT NULL THEN -0.2 END)
-               FILTER (WHERE e.recommended_basis = way),
+               FILTER (WHERE (e.recommended_basis = 'past') = (size IS NULL)),
            0.95 + patience * sum(CASE WHEN e.actual_minutes > e.recommended_p95 THEN 0.95::double precision
                                       WHEN e.recommended_p95 IS NOT NULL THEN -0.05 END)
-               FILTER (WHERE e.recommended_basis = way)
-    INTO known, known_estimates, band, level80, level95
+               FILTER (WHERE (e.recommended_basis = 'past') = (size IS NULL))
+    INTO known, band, level80, level95
     FROM workflow.task_executions AS e
-    WHERE e.status = 'finished' AND e.finished_at < as_of AND e.finished_at >= since;
+    WHERE e.status = 'finished' AND e.finished_at < moment AND e.finished_at >= since;
     level80 := greatest(0.5, least(0.98, coalesce(level80, 0.8)));
     level95 := greatest(0.8, least(0.995, coalesce(level95, 0.95)));
-    IF known_estimates = 0 THEN
-        size := NULL;
-    END IF;
     IF known = 0 THEN
-        RETURN QUERY SELECT CASE WHEN own_minutes IS NULL THEN 'none' ELSE 'own' END, own_minutes,
+        RETURN QUERY SELECT CASE WHEN own IS NULL THEN 'none' ELSE 'own' END, own,
             NULL::double precision, NULL::double precision, 0, 0, 0::double precision, '{}'::uuid[];
         RETURN;
     END IF;
     RETURN QUERY
     WITH past AS MATERIALIZED (
         SELECT p.id, p.kind = my_kind AND p.asker = my_asker AS alike,
+               size IS NULL OR p.estimated_minutes IS NOT NULL AS counts,
                CASE WHEN size IS NULL THEN ln(p.actual_minutes)
-                    ELSE ln(p.actual_minutes / p.estimated_minutes) END AS value,
+                    ELSE ln(p.actual_minutes / coalesce(p.estimated_minutes, own)) END AS value,
                CASE WHEN p.asker = my_asker THEN 0 ELSE other_asker END
                + CASE WHEN p.kind = my_kind OR my_kind = '' THEN 0 ELSE other_kind END
                + CASE WHEN p.labels = my_labels OR my_labels = '{}' THEN 0
                       WHEN p.labels && my_labels THEN other_labels / 2 ELSE other_labels END
                + CASE WHEN my_complexity IS NULL THEN 0
                       ELSE -0.5 * least(coalesce(p.complexity - my_complexity, 2) / 2, 6) ^ 2 END
-               + CASE WHEN size IS NULL THEN 0
-                      ELSE -0.5 * ((ln(p.estimated_minutes) - size) / band) ^ 2 END
-               - half_life * date_part('epoch', as_of - p.finished_at)
+               + coalesce(-0.5 * ((ln(p.estimated_minutes) - size) / band) ^ 2, 0)
+               - half_life * date_part('epoch', moment - p.finished_at)
                AS log_weight
         FROM workflow.task_executions AS p
-        WHERE p.status = 'finished' AND p.finished_at < as_of AND p.finished_at >= since
-          AND (size IS NULL OR p.estimated_minutes IS NOT NULL)
+        WHERE p.status = 'finished' AND p.finished_at < moment AND p.finished_at >= since
+    ), room AS MATERIALIZED (
+        -- What each of those without an estimate counts for.
+        SELECT least(1, (enough - coalesce(sum(f.worth) FILTER (WHERE f.counts), 0))
+                        / nullif(sum(f.worth) FILTER (WHERE NOT f.counts), 0)) AS discount
+        FROM (SELECT o.counts, exp(greatest(o.log_weight, -50)) AS worth FROM past AS o) AS f
+    ), pool AS MATERIALIZED (
+        SELECT o.id, o.alike, o.counts, o.value,
+               o.log_weight + CASE WHEN o.counts THEN 0 ELSE ln(r.discount) END AS log_weight
+        FROM past AS o CROSS JOIN room AS r WHERE o.counts OR r.discount > 0
     ), near AS MATERIALIZED (
         -- Titles are compared for those that are like it in everything else; words in common
         -- over words in all (Jaccard).
         SELECT c.id, c.log_weight + same_title * t.common
                    / greatest(cardinality(e.title_words) + cardinality(my_words) - t.common, 1)
                AS log_weight
-        FROM (SELECT * FROM past ORDER BY past.log_weight DESC LIMIT titles_compared) AS c
+        FROM (SELECT * FROM pool ORDER BY pool.log_weight DESC LIMIT titles_compared) AS c
         -- One by one: a join would read all of the table.
         CROSS JOIN LATERAL (SELECT e.title_words FROM workflow.task_executions AS e
                             WHERE e.id = c.id OFFSET 0) AS e
         CROSS JOIN LATERAL (SELECT count(*) AS common FROM unnest(e.title_words) AS w
                             WHERE w = ANY (my_words)) AS t
     ), weighed AS MATERIALIZED (
-        SELECT p.value, p.alike, exp(w.log_weight - m.most) AS weight
-        FROM past AS p LEFT JOIN near AS n ON n.id = p.id
+        SELECT p.value, p.alike, p.counts, exp(w.log_weight - m.most) AS weight
+        FROM pool AS p LEFT JOIN near AS n ON n.id = p.id
         CROSS JOIN LATERAL (SELECT coalesce(n.log_weight, p.log_weight) AS log_weight) AS w
         CROSS JOIN (SELECT max(log_weight) AS most FROM near) AS m
         WHERE w.log_weight - m.most > least
     ), total AS MATERIALIZED (
         SELECT sum(weight) AS weight, sum(weight) ^ 2 / sum(weight ^ 2) AS effective,
-               count(*)::int AS tasks, count(*) FILTER (WHERE alike)::int AS alike
+               count(*)::int AS tasks, count(*) FILTER (WHERE alike)::int AS alike,
+               CASE WHEN size IS NULL OR NOT bool_or(counts) THEN 'past'
+                    WHEN bool_and(counts) THEN 'calibrated' ELSE 'mixed' END AS basis
         FROM weighed
     ), believed AS (
         SELECT value, weight FROM weighed
         UNION ALL
         -- The asker's own word counts as one task that took as long as was said.
-        SELECT 0, t.weight / t.effective FROM total AS t WHERE size IS NOT NULL
+        SELECT 0, t.weight / t.effective FROM total AS t WHERE t.basis <> 'past'
     ), steps AS (
         -- To a hundredth: a sort of them all would take as long as the rest.
         SELECT min(b.value) AS value, sum(b.weight) AS weight
@@ -424,7 +524,7 @@ BEGIN
                min(s.value) FILTER (WHERE s.upto >= s.whole * level95) AS p95
         FROM sums AS s
     )
-    SELECT CASE WHEN size IS NULL THEN 'past' ELSE 'calibrated' END,
+    SELECT t.basis,
            exp(q.p50 + coalesce(size, 0)),
            CASE WHEN t.tasks >= 4 THEN exp(q.p80 + coalesce(size, 0)) END,
            CASE WHEN t.tasks >= 19 THEN exp(q.p95 + coalesce(size, 0)) END,
@@ -504,27 +604,47 @@ GROUP BY f.factor;
 COMMENT ON VIEW workflow.estimation_factor_effects IS
     'How much longer tasks with a factor took than was recommended: the geometric mean.';
 
+-- What the two of a review agreed on as a work item's complexity.
+CREATE FUNCTION workflow.agreed_complexity(item text) RETURNS real
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ((coalesce(r.server_complexity, r.client_complexity)
+             + coalesce(r.client_complexity, r.server_complexity)) / 2)::real
+    FROM workflow.work_reviews AS r WHERE r.item_id = item AND r.state IN ('agreed', 'resolved')
+$$;
+
 -- The clock of a work item runs while somebody holds it.
 CREATE FUNCTION workflow.keep_work_time() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    closes constant boolean := NEW.category IN ('done', 'dropped');
+    closed constant boolean := OLD.category IN ('done', 'dropped');
 BEGIN
-    IF NEW.category IN ('done', 'dropped') AND OLD.category NOT IN ('done', 'dropped') THEN
+    IF closed AND NEW.is_open THEN
+        PERFORM workflow.reopen_clock(NEW.id);
+    END IF;
+    IF closes AND NOT closed THEN
+        -- What was said only after the claim.
+        UPDATE workflow.task_executions AS e
+        SET estimated_minutes = coalesce(e.estimated_minutes, NEW.estimate_minutes),
+            complexity = coalesce(e.complexity, workflow.agreed_complexity(NEW.id))
+        WHERE e.work_item_id = NEW.id AND e.status = 'open';
         PERFORM workflow.stop_clock(
             NEW.id, CASE NEW.category WHEN 'done' THEN 'finished' ELSE 'abandoned' END);
     ELSIF NEW.claim_epoch > OLD.claim_epoch THEN
-        PERFORM workflow.start_clock(NEW.id, NEW.kind, NEW.title, NEW.labels, NULL, NEW.estimate_minutes,
-                                     NEW.updated_by, NEW.claim_until);
-    ELSIF NEW.claim_holder IS NULL THEN
-        PERFORM workflow.stop_clock(NEW.id, 'paused');
-    ELSE
+        -- Within the limits of a clock, so that these never keep an item from being claimed.
+        PERFORM workflow.start_clock(
+            NEW.id, NEW.kind, NEW.title, NEW.labels[1:100], workflow.agreed_complexity(NEW.id),
+            NEW.estimate_minutes, left(NEW.updated_by, 200), NEW.claim_until);
+    ELSIF NEW.claim_holder IS NOT NULL THEN
         PERFORM workflow.extend_clock(NEW.id, NEW.claim_until);
+    ELSIF OLD.claim_holder IS NOT NULL OR NEW.category <> 'doing' THEN
+        PERFORM workflow.stop_clock(NEW.id, 'paused');
     END IF;
     RETURN NULL;
 END;
 $$;
 
-CREATE TRIGGER keep_work_time
-    AFTER UPDATE OF claim_until, claim_epoch, category ON workflow.work_items
+CREATE TRIGGER keep_work_time AFTER UPDATE ON workflow.work_items
     FOR EACH ROW WHEN (NEW.claim_until IS DISTINCT FROM OLD.claim_until
                        OR NEW.claim_epoch <> OLD.claim_epoch OR NEW.category <> OLD.category)
     EXECUTE FUNCTION workflow.keep_work_time();
@@ -535,4 +655,5 @@ GRANT SELECT ON workflow.estimation_patterns, workflow.estimation_accuracy_by_pr
     workflow.task_performance_trends, workflow.estimation_factor_effects,
     workflow.execution_times TO :app;
 REVOKE ALL ON FUNCTION workflow.count_finished_execution(),
-    workflow.update_estimation_pattern(text, text, double precision, double precision) FROM PUBLIC;
+    workflow.update_estimation_pattern(text, text, double precision, double precision),
+    workflow.reduce_estimation_pattern(text, text, double precision, double precision) FROM PUBLIC;

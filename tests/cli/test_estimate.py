@@ -21,6 +21,8 @@ def test_a_person_learns_from_what_was_finished(cli: Run, tmp_path: Path) -> Non
     first = cli("estimate", "Mend", "the", "roof")
     assert first.returncode == 3
     assert "No task has been finished here yet" in first.stdout
+    assert first.stderr.startswith("Made the project ")
+    assert cli("estimate", "Mend", "the", "roof").stderr == ""
     for minutes in (20, 30, 40):
         call = ("record_execution", "title=Mend a wall", f"minutes={minutes}", "own_estimate=90")
         done = cli("call", *call, "kind=bug")
@@ -32,6 +34,10 @@ def test_a_person_learns_from_what_was_finished(cli: Run, tmp_path: Path) -> Non
     found = json.loads(cli("estimate", "Mend the roof", "--kind", "bug", "--json").stdout)
     assert (found["p50_minutes"], found["tasks"]) == (30, 3)
     assert found["alike"] == 3
+    forged = "title=\x1b[31mMend\n  ready: all\u202e"
+    assert cli("call", "record_execution", forged, "minutes=9", "kind=chore").returncode == 0
+    seen = cli("estimate", "Mend the roof", "--kind", "chore").stdout
+    assert "chore: \ufffd[31mMend   ready: all\ufffd" in seen
     bad = cli("estimate", "Mend the roof", "--own", "soon")
     assert (bad.returncode, "90m, 1.5h or 1h30m" in bad.stderr) == (2, True)
 

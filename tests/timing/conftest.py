@@ -12,6 +12,7 @@ from undercroft.app import App
 from undercroft.db.database import Database
 from undercroft.timing.models import Task
 from undercroft.timing.service import Timing
+from undercroft.work.service import Work
 
 Finish = Callable[..., Awaitable[None]]
 
@@ -26,6 +27,11 @@ async def sql(app: App, project_db: Database, connect: Callable[..., Any]) -> as
     """A bare SQL client of the project."""
     connection: asyncpg.Connection = await connect(project_db.name)
     return connection
+
+
+@pytest.fixture
+async def work(app: App, project: str) -> Work:
+    return await app.work(project, "ada")
 
 
 @pytest.fixture

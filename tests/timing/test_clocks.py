@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -13,6 +14,7 @@ from undercroft.db.database import Database
 from undercroft.errors import InvalidInput, NotFound
 from undercroft.timing.models import Task
 from undercroft.timing.service import Timing
+from undercroft.work.service import Work
 
 START = "SELECT workflow.start_clock($1, 'bug', 'Mend it', '{}', NULL, 60, $2, $3)"
 EARLIER = """
@@ -102,16 +104,6 @@ async def test_the_same_claim_again_goes_on_with_its_session(sql) -> None:
     assert await sql.fetchval("SELECT count(*) FROM workflow.time_tracking_sessions") == 1
 
 
-async def test_an_estimate_may_come_after_the_claim(timing: Timing, sql) -> None:
-    execution = await claim(sql, "ada", lease=10)
-    noted = await timing.start(Task(own_minutes=45), item="uc-1")
-    assert noted.timer == execution
-    assert (noted.title, noted.kind, noted.estimated_minutes) == ("Mend it", "bug", 45)
-    # The lease still ends the clock.
-    await sql.execute(EARLIER, 60, 60)
-    assert (await timing.stop("uc-1")).minutes == pytest.approx(10, abs=0.5)
-
-
 async def test_a_claim_that_is_rolled_back_has_started_nothing(sql) -> None:
     transaction = sql.transaction()
     await transaction.start()
@@ -128,15 +120,16 @@ async def test_an_abandoned_task_is_not_learned_from(timing: Timing) -> None:
     assert (await timing.report()).patterns == []
 
 
-async def test_a_stopped_timer_is_no_timer(timing: Timing) -> None:
-    timer = str((await timing.start(Task(title="Mend the roof"), item="uc-2")).timer)
-    await timing.stop("uc-2")
-    for name in (timer, "uc-2", "nothing"):
+async def test_a_stopped_timer_is_no_timer(timing: Timing, work: Work) -> None:
+    item = (await work.create("Mend the roof")).id
+    timer = str((await timing.start(Task(title="Mend the roof"), item=item)).timer)
+    await timing.stop(item)
+    for name in (timer, item, "nothing"):
         with pytest.raises(NotFound, match="no open timer"):
             await timing.stop(name)
         with pytest.raises(NotFound, match="no open timer"):
             await timing.resume(name)
-    again = await timing.start(Task(title="Mend it again"), item="uc-2")
+    again = await timing.start(Task(title="Mend it again"), item=item)
     assert str(again.timer) != timer
 
 
@@ -186,20 +179,53 @@ async def test_a_stop_and_a_resume_at_once_leave_no_clock_behind(
 
 
 async def test_times_that_cannot_be_are_refused(timing: Timing) -> None:
-    from datetime import UTC, datetime
-
     task, moment = Task(title="Mend the roof"), datetime(2026, 1, 1, tzinfo=UTC)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
     for wrong in (
         {"minutes": 0},
         {"minutes": float("nan")},
         {"minutes": 1, "finished_at": moment.replace(tzinfo=None)},
         {"minutes": 1, "started_at": moment.replace(year=2027), "finished_at": moment},
+        {"minutes": 5_256_000, "finished_at": moment.replace(year=1, day=2)},
+        {"minutes": 5_256_000, "finished_at": moment.replace(year=9)},
+        {"minutes": 1, "started_at": moment.replace(year=1)},
+        {"minutes": 1, "started_at": moment.replace(year=9999)},
+        {"minutes": 1, "started_at": tomorrow},
+        {"minutes": 1, "finished_at": tomorrow},
         {"minutes": 1, "factors": [""]},
         {"minutes": 1, "factors": ["x" * 101]},
         {"minutes": 1, "item": "x" * 201},
     ):
         with pytest.raises(InvalidInput):
             await timing.record(task, **wrong)
+    assert (await timing.page()).items == []
+
+
+async def test_a_caller_whose_clock_is_a_little_fast_is_understood(timing: Timing) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=30)
+    for started_at, finished_at in ((soon, None), (None, soon)):
+        kept = await timing.record(
+            Task(title="Mend the roof"), 1, started_at=started_at, finished_at=finished_at
+        )
+        assert kept.finished_at
+        assert kept.started_at <= kept.finished_at < soon
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        "'0001-12-31 UTC', '2026-01-01 UTC'",
+        "'2026-01-02 UTC', '2026-01-01 UTC'",
+        "'2026-01-02 UTC', '9999-01-01 UTC'",
+        "'2026-01-02 UTC', 'infinity'",
+    ],
+)
+async def test_no_time_is_kept_that_cannot_be_read(sql, times: str) -> None:
+    with pytest.raises(asyncpg.CheckViolationError, match="valid_execution_times"):
+        await sql.execute(
+            "INSERT INTO workflow.task_executions (asker, status, actual_minutes, started_at,"
+            f" finished_at) VALUES ('ada', 'finished', 1, {times})"
+        )
 
 
 async def test_the_report_tells_how_estimates_came_out(timing: Timing, finish) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -134,8 +135,8 @@ async def test_what_no_task_can_be_is_refused(timing: Timing) -> None:
     for task in (
         Task(title="x" * 501),
         Task(kind="x" * 65),
-        Task(labels=[str(n) for n in range(51)]),
-        Task(labels=["x" * 65]),
+        Task(labels=[str(n) for n in range(101)]),
+        Task(labels=["x" * 101]),
         Task(complexity=-1),
         Task(complexity=float("nan")),
         Task(own_minutes=-1),
@@ -144,6 +145,76 @@ async def test_what_no_task_can_be_is_refused(timing: Timing) -> None:
     ):
         with pytest.raises(InvalidInput):
             await timing.recommend(task)
+
+
+async def test_one_estimate_does_not_make_all_else_forgotten(timing: Timing, finish) -> None:
+    await finish(*[30] * 60, *[40] * 40)
+    before = await timing.recommend(Task(kind="bug", own_minutes=60))
+    assert (before.basis, before.p50_minutes, before.p80_minutes) == ("past", 30, 40)
+    assert "Your own estimate (1 h) is not in it" in before.summary
+    assert "`estimate`" in before.summary
+    await finish(600, own=60, kind="feature")
+    found = await timing.recommend(Task(kind="bug", own_minutes=60))
+    assert (found.basis, found.tasks, found.alike) == ("mixed", 101, 100)
+    assert (found.p50_minutes, found.p80_minutes) == (30, 40)
+    assert found.p95_minutes
+    assert "tasks without one count as well" in found.summary
+
+
+async def test_with_each_estimate_tasks_without_one_count_for_less(timing: Timing, finish) -> None:
+    await finish(*[100] * 100)
+    said = []
+    for _ in range(5):
+        found = await timing.recommend(Task(kind="bug", own_minutes=60))
+        said.append((found.basis, found.p50_minutes or 0))
+        await finish(15, own=60)
+    past, *mixed, last = said
+    assert past == ("past", 100)
+    assert [basis for basis, _ in mixed] == ["mixed"] * 3
+    assert [minutes for _, minutes in mixed] == sorted((m for _, m in mixed), reverse=True)
+    assert last == ("calibrated", 15)
+
+
+async def test_estimates_that_are_quite_unlike_leave_what_past_tasks_took(
+    timing: Timing, finish
+) -> None:
+    await finish(*[30] * 10)
+    await finish(0.002, own=0.001)
+    found = await timing.recommend(Task(kind="bug", own_minutes=5_000_000))
+    assert (found.basis, found.p50_minutes, found.tasks) == ("past", 30, 10)
+    assert "is not in it" in found.summary
+
+
+async def test_p80_follows_recommendations_that_were_made_in_the_same_way(
+    timing: Timing, finish
+) -> None:
+    await finish(*range(10, 110))
+    before = await timing.recommend(Task(kind="bug"))
+    calibrated = replace(before, basis="calibrated", p80_minutes=1)
+    for _ in range(20):
+        await timing.record(Task(kind="chore"), 108, recommended=calibrated)
+    own = await timing.recommend(Task(kind="bug", own_minutes=60))
+    plain = await timing.recommend(Task(kind="bug"))
+    # No task had an estimate: one's own changes nothing, its level neither.
+    assert own.p80_minutes == plain.p80_minutes
+    assert (own.basis, plain.basis) == ("past", "past")
+
+
+@pytest.mark.parametrize("own", ["0", "-5", "'NaN'", "'Infinity'", "'-Infinity'", "1e9"])
+async def test_sql_takes_what_no_estimate_can_be_for_none(sql, finish, own: str) -> None:
+    ask = "SELECT basis, p50_minutes, effective FROM workflow.get_recommended_estimate('x', 'bug'"
+    assert tuple(await sql.fetchrow(f"{ask}, own_minutes => {own})")) == ("none", None, 0)
+    await finish(30, own=60)
+    plain = await sql.fetchrow(f"{ask}, own_minutes => NULL)")
+    assert await sql.fetchrow(f"{ask}, own_minutes => {own})") == plain
+    assert await sql.fetchrow(f"{ask}, complexity => {own}::real, as_of => 'infinity')") == plain
+
+
+async def test_few_tasks_are_said_to_be_few(timing: Timing, finish) -> None:
+    await finish(0.001, own=0.001)
+    found = await timing.recommend(Task(kind="bug", own_minutes=5_256_000))
+    assert "take the numbers as a guess" in found.summary
+    assert "come out at" not in found.summary
 
 
 async def test_extremes_are_estimated(timing: Timing, finish) -> None:

@@ -7,9 +7,10 @@ from undercroft.mcp.call import Caller
 
 
 async def test_the_whole_room_through_its_tools(call, project: str) -> None:
-    begun = await call("start_timer", project=project, title="Mend it", item="uc-1", kind="bug")
+    item = (await call("create_work", project=project, title="Mend it"))["id"]
+    begun = await call("start_timer", project=project, title="Mend it", item=item, kind="bug")
     assert begun["status"] == "running"
-    paused = await call("stop_timer", project=project, timer="uc-1", outcome="paused")
+    paused = await call("stop_timer", project=project, timer=item, outcome="paused")
     assert paused["status"] == "paused"
     resumed = await call("start_timer", project=project, resume=begun["timer"])
     assert (resumed["timer"], resumed["status"]) == (begun["timer"], "running")
@@ -26,7 +27,7 @@ async def test_the_whole_room_through_its_tools(call, project: str) -> None:
         finished_at="2026-01-01T11:00:00Z",
     )
     assert kept["variance_percent"] == -75
-    listed = await call("list_executions", project=project, item="uc-1")
+    listed = await call("list_executions", project=project, item=item)
     assert [one["timer"] for one in listed["items"]] == [begun["timer"]]
     report = await call("get_estimation_report", project=project)
     assert [one["tasks"] for one in report["patterns"]] == [2]
@@ -65,6 +66,7 @@ async def test_wrong_input_is_said_plainly(call, project: str) -> None:
         ("stop_timer", {"timer": "nothing"}, "no open timer"),
         ("stop_timer", {"timer": "x", "outcome": "burnt"}, "outcome"),
         ("start_timer", {"title": "x" * 501}, "at most 500 characters"),
+        ("start_timer", {"item": "w-0000"}, "no such work item"),
         ("record_execution", {"title": "x", "minutes": -5}, "in minutes"),
         ("record_execution", {"title": "x", "minutes": 5, "finished_at": "soon"}, "finished_at"),
         ("get_recommended_estimate", {"title": "x", "own_estimate": 1e12}, "in minutes"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from undercroft.checkout import top_of
+from undercroft.cli.terminal import plain
 from undercroft.log import configure
 
 if TYPE_CHECKING:
@@ -70,4 +71,5 @@ def _lines(found: Estimate) -> str:
         + (f" (estimated {spoken(one.estimated_minutes)})" if one.estimated_minutes else "")
         for one in found.nearest
     ]
-    return "\n".join([found.summary, *(["The likest of them took:", *near] if near else [])])
+    lines = [found.summary, *(["The likest of them took:", *near] if near else [])]
+    return "\n".join(map(plain, lines))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from undercroft.checkout import checkout_of
+from undercroft.cli.terminal import plain
 from undercroft.errors import InvalidInput
 from undercroft.projects.service import name_from
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 async def project_of(app: App, root: Path) -> str:
     """The name of the project that the folder belongs to.
 
-    A linked worktree belongs to that of its main checkout.
+    A linked worktree belongs to that of its main checkout. Where there is none, one is made and
+    the person is told so.
 
     Raises:
         InvalidInput: Several projects have it as their root.
@@ -43,4 +46,5 @@ async def _made(app: App, root: Path) -> str:
         if (name := wanted if number == 1 else f"{wanted}_{number}") not in taken
     )
     await projects.create(name, f"Code of {root.name}", str(root))
+    print(f"Made the project {name} for {plain(str(root))}.", file=sys.stderr)
     return name

@@ -121,6 +121,17 @@ _STATES: Mapping[str, tuple[Kind, str, str]] = {
         "The time of the claim is over.",
         "claim_work takes the item again if it is free.",
     ),
+    "UC401": (
+        Conflict,
+        "The claim keeps this clock; finish_work or release_claim stops it.",
+        "Your estimate of it is its field `estimate`: update_work with the epoch.",
+    ),
+    "UC402": (
+        Conflict,
+        "The item is closed or deleted, so no clock runs for it.",
+        "update_work it to pending, or restore_work it.",
+    ),
+    "UC403": (NotFound, "There is no such work item.", "query_work finds items."),
     "22021": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P05": (InvalidInput, "A text holds a character that PostgreSQL cannot store.", ""),
     "22P02": (InvalidInput, "A value does not have the form of its type.", ""),

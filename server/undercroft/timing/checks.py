@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from undercroft.errors import InvalidInput, NotFound
@@ -14,9 +14,12 @@ from undercroft.timing.models import Task
 MOST_MINUTES = 5_256_000.0
 """Ten years."""
 LEAST_MINUTES = 0.001
-MOST_LABELS = 50
-_TITLE, _KIND, _ITEM, _FACTOR = 500, 64, 200, 100
+MOST_LABELS = 100
+_TITLE, _KIND, _LABEL, _ITEM, _FACTOR = 500, 64, 100, 200, 100
 _COMPLEXITY = 100.0
+_EARLIEST = datetime(2, 1, 2, tzinfo=UTC)
+_SKEW = timedelta(minutes=5)
+"""By how much a caller's clock may be fast."""
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)\s*h)?\s*(?:(\d+(?:\.\d+)?)\s*(?:m|min)?)?", re.ASCII)
 
 
@@ -33,7 +36,7 @@ def checked(task: Task) -> Task:
     if len(labels) > MOST_LABELS:
         raise InvalidInput(f"A task has at most {MOST_LABELS} labels.")
     for label in labels:
-        check_text("A label", label, _KIND)
+        check_text("A label", label, _LABEL)
     if task.complexity is not None and not 0 <= task.complexity <= _COMPLEXITY:
         raise InvalidInput("Complexity is a number from 0 to 100, on a scale of your own.")
     if task.own_minutes is not None:
@@ -66,12 +69,21 @@ def check_item(item: str) -> None:
     check_text("The id of a work item", item, _ITEM)
 
 
-def check_times(started_at: datetime | None, finished_at: datetime | None) -> None:
-    """Refuse times without an offset, and an end before its beginning."""
+def check_times(started_at: datetime | None, finished_at: datetime | None, minutes: float) -> None:
+    """Refuse times without an offset, those that no calendar has, the future, and an end too early.
+
+    `minutes`: how long it took, where only its end is known.
+    """
     for moment in (started_at, finished_at):
         if moment is not None and moment.tzinfo is None:
             raise InvalidInput("A time needs its offset.", hint="For example 2026-05-01T12:00:00Z.")
-    if started_at is not None and finished_at is not None and finished_at < started_at:
+    now = datetime.now(UTC)
+    ended = now if finished_at is None else finished_at
+    if max(ended, started_at or ended) > now + _SKEW:
+        raise InvalidInput("A finished task cannot lie in the future.")
+    if min(ended, started_at or ended) < _EARLIEST + timedelta(minutes=minutes):
+        raise InvalidInput("No task was finished so early.", hint="Years begin with 0002.")
+    if started_at is not None and ended + _SKEW < started_at:
         raise InvalidInput("A task cannot be finished before it was started.")
 
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
-Basis = Literal["calibrated", "past", "own", "none"]
-"""What an estimate rests on: the asker's own, times what became of earlier ones; what past tasks
-took; the asker's own word alone; nothing."""
+Basis = Literal["calibrated", "mixed", "past", "own", "none"]
+"""What an estimate rests on: the asker's own, times what became of earlier ones; the same and what
+tasks without an estimate took; what past tasks took; the asker's own word alone; nothing."""
 Status = Literal["running", "paused", "finished", "abandoned"]
 """`paused` as well where the lease of the holder is over."""
 

@@ -13,20 +13,27 @@ JOIN workflow.task_executions AS e ON e.id = n.id
 ORDER BY n.place;
 
 -- start_clock writes --
--- The clock of a task runs; its execution.
-SELECT workflow.start_clock($1, $2, $3, $4::text[], $5, $6, $7);
+-- The clock of a task runs; its execution. That of a work item, where no claim keeps it.
+WITH allowed AS MATERIALIZED (SELECT workflow.check_clock_by_hand($1, true))
+SELECT workflow.start_clock($1, $2, $3, $4::text[], $5, $6, $7) FROM allowed;
 
 -- resume_clock writes --
--- Go on with a task that is open; no row where there is none.
-SELECT e.id FROM workflow.task_executions AS e
-WHERE e.status = 'open' AND (e.id = $1 OR e.work_item_id = $2)
-  AND workflow.run_session(e.id, $3, NULL);
+-- Go on with a task that is open, where no claim keeps its clock; no row where there is none.
+WITH meant AS MATERIALIZED (
+    SELECT e.id, workflow.check_clock_by_hand(e.work_item_id, true)
+    FROM workflow.task_executions AS e
+    WHERE e.status = 'open' AND (e.id = $1 OR e.work_item_id = $2)
+)
+SELECT m.id FROM meant AS m WHERE workflow.run_session(m.id, $3, NULL);
 
 -- end_execution writes --
--- Stop the clock of a task that is open; no row where there is none.
-SELECT e.id FROM workflow.task_executions AS e
-WHERE e.status = 'open' AND (e.id = $1 OR e.work_item_id = $2)
-  AND workflow.end_execution(e.id, $3) IS NOT NULL;
+-- Stop the clock of a task that is open, where no claim keeps it; no row where there is none.
+WITH meant AS MATERIALIZED (
+    SELECT e.id, workflow.check_clock_by_hand(e.work_item_id, false)
+    FROM workflow.task_executions AS e
+    WHERE e.status = 'open' AND (e.id = $1 OR e.work_item_id = $2)
+)
+SELECT m.id FROM meant AS m WHERE workflow.end_execution(m.id, $3) IS NOT NULL;
 
 -- insert_execution --
 -- A task whose time was measured elsewhere, with what was recommended for it, if anything.
@@ -35,7 +42,8 @@ INSERT INTO workflow.task_executions
      actual_minutes, started_at, finished_at, recommended_p50, recommended_p80, recommended_p95,
      recommended_basis)
 SELECT $1, $2, $3, $4::text[], $5, $6, 'finished', $7, $8::double precision,
-       coalesce($10, ended.at - make_interval(secs => $8::double precision * 60)), ended.at, $11, $12, $13, $14
+       least(coalesce($10, ended.at - make_interval(secs => $8::double precision * 60)), ended.at),
+       ended.at, $11, $12, $13, $14
 FROM (SELECT least(coalesce($9::timestamptz, clock_timestamp()), clock_timestamp()) AS at) AS ended
 RETURNING id;
 

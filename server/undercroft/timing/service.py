@@ -68,7 +68,13 @@ class Timing:
         )
 
     async def start(self, task: Task, *, item: str = "") -> Execution:
-        """Let the clock of a task run; one work item has one clock, and another's stops."""
+        """Let the clock of a task run; one work item has one clock, and another's stops.
+
+        Raises:
+            Conflict: A claim keeps the item's clock, or the item is closed.
+            NotFound: There is no such item.
+
+        """
         task = checked(task)
         check_item(item)
         title, kind, labels, complexity, own = _described(task)
@@ -82,6 +88,7 @@ class Timing:
         """Let the clock of an open task run on.
 
         Raises:
+            Conflict: A claim keeps it, or its item is closed.
             NotFound: It is finished, or never was.
 
         """
@@ -98,6 +105,7 @@ class Timing:
         `factors`: what made it longer or shorter, in a few words each.
 
         Raises:
+            Conflict: A claim keeps it.
             NotFound: It is finished, or never was.
 
         """
@@ -123,11 +131,15 @@ class Timing:
         """Keep a task whose time was measured elsewhere, and learn from it.
 
         `recommended`: what `recommend` said before it began, to be judged by.
+
+        Raises:
+            InvalidInput: A text is too long, or a number or a time is none that a task can have.
+
         """
         task = checked(task)
         check_item(item)
         check_minutes("The time that it took", minutes)
-        check_times(started_at, finished_at)
+        check_times(started_at, finished_at, minutes)
         names = checked_factors(factors)
         title, kind, labels, complexity, own = _described(task)
         async with self._db.transaction() as bound:

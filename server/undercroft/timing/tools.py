@@ -37,7 +37,7 @@ async def get_recommended_estimate(  # noqa: PLR0913, PLR0917 - what is known of
 ) -> Estimate:
     """How long a task will take, from this project's finished ones: P50, P80, P95 in minutes.
 
-    own_estimate: yours, in minutes; it is corrected by how yours came out.
+    own_estimate: yours, in minutes; corrected by how the `estimate` of past work items came out.
     """
     return await timing.recommend(_task(title, kind, labels, complexity, own_estimate))
 
@@ -55,7 +55,7 @@ async def start_timer(  # noqa: PLR0913, PLR0917 - what is known of a task
 ) -> Execution:
     """Start the clock of a task; returns its timer. resume: go on with that paused timer.
 
-    item: a work item, which has one clock. A claim starts and stops it by itself.
+    item: a work item, which has one clock. A claim starts and stops it, and nobody else.
     """
     if resume:
         return await timing.resume(resume)

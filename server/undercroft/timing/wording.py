@@ -10,6 +10,9 @@ from undercroft.timing.models import Task
 _DAYS = 48 * 60
 """From so many minutes on, hours are told alone."""
 _FEW = 4
+_LEARNS = (
+    "Claim work items that have an `estimate`, and finish them: the next estimates learn from it."
+)
 _LEVELS = (("p80_minutes", "80 %", 4), ("p95_minutes", "95 %", 19))
 """Quantile, its name, and how many tasks it needs."""
 
@@ -31,21 +34,32 @@ def summary(found: Mapping[str, Any], task: Task, asker: str) -> str:
     """What was found, what it rests on, and what could not be said."""
     if found["basis"] == "none":
         return (
-            "No task has been finished here yet, so there is nothing to estimate from. Pass "
-            "own_estimate, and keep time: the next estimates learn from it."
+            f"No task has been finished here yet, so there is nothing to estimate from. {_LEARNS}"
         )
     if found["basis"] == "own":
         said = spoken(found["p50_minutes"])
         return f"{said} is your own estimate: no task has been finished here yet to compare with."
     parts = [_quantiles(found), _ground(found, task, asker)]
-    if found["tasks"] >= _FEW > found["effective"]:
+    few = min(found["tasks"], found["effective"]) < _FEW
+    if few:
         parts.append("Few of them are like it: take the numbers as a guess.")
-    if found["basis"] == "calibrated" and task.own_minutes:
-        times = found["p50_minutes"] / task.own_minutes
-        parts.append(
-            f"Estimates like yours ({spoken(task.own_minutes)}) come out at {times:.2g} times that."
-        )
-    return " ".join(parts)
+    if task.own_minutes:
+        parts.append(_own(found, task.own_minutes, few=few))
+    return " ".join(filter(None, parts))
+
+
+def _own(found: Mapping[str, Any], own: float, *, few: bool) -> str:
+    """What became of the asker's own estimate."""
+    yours = spoken(own)
+    if found["basis"] == "past":
+        return f"Your own estimate ({yours}) is not in it: no estimate was like it. {_LEARNS}"
+    if found["basis"] == "mixed":
+        return f"Few estimates are like yours ({yours}), so tasks without one count as well."
+    if few:
+        return ""
+    return (
+        f"Estimates like yours ({yours}) come out at {found['p50_minutes'] / own:.2g} times that."
+    )
 
 
 def _quantiles(found: Mapping[str, Any]) -> str:
