@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,12 @@ from undercroft.app import App, open_app
 from undercroft.app.ground import source_of
 from undercroft.db.database import Database
 from undercroft.db.embedded import EmbeddedPostgres
+from undercroft.db.roles import Roles, admission
 from undercroft.db.source import ServerAddress
 from undercroft.mcp.call import Caller
 from undercroft.settings import Settings
+
+from . import memory
 
 Call = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -30,14 +35,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--docker", action="store_true", help="test against PostgreSQL in a container")
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        # Every process that a test starts would compile the same modules again.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        memory.move_in()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Remove what the tests' servers left outside of pytest's folder, which root's have to."""
     if hasattr(session.config, "workerinput"):
         return
+    if exitstatus == pytest.ExitCode.OK:
+        session.config.add_cleanup(memory.move_out)
     folders: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
     for link in folders.getbasetemp().rglob("postgres/[0-9]*"):
         if link.is_symlink():
             shutil.rmtree(link.resolve().parent, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A database to copy, and whose it is."""
+
+    name: str
+    roles: Roles
 
 
 @contextmanager
@@ -83,8 +105,10 @@ def server(
             )
         return
     base = tmp_path_factory.getbasetemp()
-    home = (base.parent if hasattr(request.config, "workerinput") else base) / "home"
-    settings = Settings(home=Path(home), key_provider="file", key_folder=home.parent / "keys")
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    # Root's pytest closes its folder to the user that PostgreSQL runs as.
+    home = (memory.own_folder() or shared) / "home"
+    settings = Settings(home=home, key_provider="file", key_folder=home.parent / "keys")
     embedded = EmbeddedPostgres(settings.home)
     asyncio.run(hasten(embedded))
     yield settings
@@ -99,6 +123,17 @@ async def address(server: Settings) -> AsyncIterator[ServerAddress]:
     await source.close()
 
 
+async def connect_to(address: ServerAddress, database: str) -> asyncpg.Connection:
+    return await asyncpg.connect(
+        host=address.host,
+        port=address.port,
+        user=address.user,
+        password=address.password,
+        database=database,
+        **address.parameters,
+    )
+
+
 @pytest.fixture
 async def connect(
     address: ServerAddress,
@@ -107,16 +142,8 @@ async def connect(
     opened: list[asyncpg.Connection] = []
 
     async def connect(database: str) -> asyncpg.Connection:
-        connection = await asyncpg.connect(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            database=database,
-            **address.parameters,
-        )
-        opened.append(connection)
-        return connection
+        opened.append(await connect_to(address, database))
+        return opened[-1]
 
     yield connect
     for connection in opened:
@@ -138,14 +165,39 @@ def drop() -> Callable[[asyncpg.Connection, str], Awaitable[None]]:
     return drop_database
 
 
+def new_registry() -> str:
+    return f"mcp_registry_{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def template(server: Settings) -> Iterator[Template]:
+    """A registry as its first start leaves it, which nobody uses: made once, and copied."""
+    name = new_registry()
+
+    async def make() -> Template:
+        async with open_app(replace(server, registry_database=name)) as app:
+            return Template(name, await (await app.ground()).schemas.roles())
+
+    async def remove() -> None:
+        source, maintenance = source_of(server)
+        admin = await connect_to(await source.address(), maintenance)
+        await drop_database(admin, name)
+        await admin.close()
+        await source.close()
+
+    yield asyncio.run(make())
+    asyncio.run(remove())
+
+
 @pytest.fixture
-async def settings(
+async def first_start(
     server: Settings, connect: Callable[[str], Awaitable[asyncpg.Connection]]
 ) -> AsyncIterator[Settings]:
-    """Settings with a registry of the test's own; it and its projects are dropped afterwards."""
-    from dataclasses import replace
+    """Settings with a registry of the test's own, which is not there yet.
 
-    registry = f"mcp_registry_{uuid.uuid4().hex[:12]}"
+    It and its projects are dropped afterwards.
+    """
+    registry = new_registry()
     yield replace(server, registry_database=registry, toolsets="all")
     _, maintenance = source_of(server)
     admin = await connect(maintenance)
@@ -156,6 +208,21 @@ async def settings(
                 await drop_database(admin, row[0])
                 await admin.execute(f'DROP ROLE IF EXISTS "{row[0]}"')
         await drop_database(admin, registry)
+
+
+@pytest.fixture
+async def settings(
+    first_start: Settings,
+    template: Template,
+    connect: Callable[[str], Awaitable[asyncpg.Connection]],
+) -> Settings:
+    """Settings with a registry of the test's own, ready for use."""
+    admin = await connect(source_of(first_start)[1])
+    name = first_start.registry_database
+    await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template.name}" STRATEGY file_copy')
+    await admin.execute(admission(name, template.roles))
+    await admin.close()
+    return first_start
 
 
 @pytest.fixture

@@ -111,11 +111,17 @@ class Scratch:
 async def scratch(fault: str = "") -> AsyncIterator[Scratch]:
     """A home of the run's own; nothing of it is left afterwards."""
     configure("error", "json")
-    scratch = Scratch(
-        home=Path(tempfile.mkdtemp(prefix="undercroft-torture-")) / "home", fault=fault
-    )
+    folder = _open_folder()
+    scratch = Scratch(home=folder / "home", fault=fault)
     try:
         yield scratch
     finally:
         await asyncio.shield(scratch.end())
-        shutil.rmtree(scratch.home.parent, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="undercroft-torture-"))
+    # Under root PostgreSQL runs as another user; where it cannot enter, its data lies elsewhere.
+    folder.chmod(0o755)
+    return folder

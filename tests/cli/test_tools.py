@@ -22,7 +22,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def cli(settings: Settings, tmp_path: Path) -> Run:
+def cli(first_start: Settings, tmp_path: Path) -> Run:
     """Run `undercroft …` in a folder of its own against the test's registry."""
 
     def run(
@@ -32,11 +32,11 @@ def cli(settings: Settings, tmp_path: Path) -> Run:
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path / "home"),
             "PYTHONPATH": os.pathsep.join(sys.path),
-            "UNDERCROFT_HOME": str(settings.home),
+            "UNDERCROFT_HOME": str(first_start.home),
             "UNDERCROFT_KEY_PROVIDER": "file",
-            "UNDERCROFT_KEY_FOLDER": str(settings.key_folder),
-            "UNDERCROFT_DATABASE_URL": settings.database_url,
-            "UNDERCROFT_REGISTRY_DATABASE": settings.registry_database,
+            "UNDERCROFT_KEY_FOLDER": str(first_start.key_folder),
+            "UNDERCROFT_DATABASE_URL": first_start.database_url,
+            "UNDERCROFT_REGISTRY_DATABASE": first_start.registry_database,
         }
         return subprocess.run(
             [sys.executable, "-W", "error", "-m", "undercroft", *words],

@@ -65,11 +65,11 @@ async def test_nothing_is_started_or_stopped() -> None:
 
 
 @pytest.fixture
-async def plain_settings(open_server, settings) -> Settings:
+async def plain_settings(open_server, first_start) -> Settings:
     """A server whose login may make databases and no roles."""
     name = f"plain_{uuid.uuid4().hex[:8]}"
     await open_server.run(f"CREATE ROLE {name} LOGIN CREATEDB NOCREATEROLE")
-    return replace(settings, database_url=open_server.dsn(name))
+    return replace(first_start, database_url=open_server.dsn(name))
 
 
 async def test_where_no_role_may_be_made_one_role_serves(plain_settings, open_server) -> None:
@@ -90,10 +90,10 @@ async def test_where_no_role_may_be_made_one_role_serves(plain_settings, open_se
     assert names == []
 
 
-async def test_where_no_database_may_be_made_the_error_says_so(settings, open_server) -> None:
+async def test_where_no_database_may_be_made_the_error_says_so(first_start, open_server) -> None:
     name = f"poor_{uuid.uuid4().hex[:8]}"
     await open_server.run(f"CREATE ROLE {name} LOGIN NOCREATEDB NOCREATEROLE")
-    async with open_app(replace(settings, database_url=open_server.dsn(name))) as app:
+    async with open_app(replace(first_start, database_url=open_server.dsn(name))) as app:
         with pytest.raises(UndercroftError) as refused:
             await app.registry()
     assert refused.value.code == "forbidden"

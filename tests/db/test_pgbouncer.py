@@ -73,9 +73,9 @@ def wait_until_it_listens(folder: Path, process: subprocess.Popen[bytes]) -> Non
 
 
 @pytest.fixture
-async def pooled(pooler, open_server, settings) -> AsyncIterator[App]:
+async def pooled(pooler, open_server, first_start) -> AsyncIterator[App]:
     dsn = open_server.dsn("undercroft", folder=str(pooler), port=PORT)
-    async with open_app(replace(settings, database_url=dsn)) as app:
+    async with open_app(replace(first_start, database_url=dsn)) as app:
         yield app
 
 

@@ -7,6 +7,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from undercroft.app import open_app
 from undercroft.db.roles import prepare_roles
 
 HISTORY = ("workflow.entity_history", "workflow.entity_schema_versions")
@@ -77,11 +78,14 @@ async def test_history_only_grows_even_for_its_owner(app, inside, table) -> None
         assert refused.value.sqlstate == "UC002"
 
 
-async def test_nobody_else_may_connect_to_a_project_or_the_registry(app, project, connect) -> None:
-    roles = await app.started.schemas.roles()
-    registry = app.settings.registry_database
+async def test_nobody_else_may_connect_to_a_project_or_the_registry(
+    first_start, project_name, connect
+) -> None:
+    async with open_app(first_start) as app:
+        project = (await (await app.projects("test")).create(project_name)).name
+        roles = await app.started.schemas.roles()
     admin = await connect("postgres")
-    for database in (f"project_{project}", registry):
+    for database in (f"project_{project}", first_start.registry_database):
         grants = await admin.fetch(
             "SELECT coalesce(nullif(grantee, 0)::regrole::text, 'public') AS grantee, "
             "privilege_type FROM pg_database, aclexplode(datacl) WHERE datname = $1",

@@ -18,16 +18,16 @@ def root() -> Path:
 
 
 @pytest.fixture
-def bare_environment(settings: Settings, tmp_path: Path) -> dict[str, str]:
+def bare_environment(first_start: Settings, tmp_path: Path) -> dict[str, str]:
     """What a process gets that knows of nothing but the test's own registry."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
-        "UNDERCROFT_HOME": str(settings.home),
+        "UNDERCROFT_HOME": str(first_start.home),
         "UNDERCROFT_KEY_PROVIDER": "file",
-        "UNDERCROFT_KEY_FOLDER": str(settings.key_folder),
-        "UNDERCROFT_DATABASE_URL": settings.database_url,
-        "UNDERCROFT_REGISTRY_DATABASE": settings.registry_database,
+        "UNDERCROFT_KEY_FOLDER": str(first_start.key_folder),
+        "UNDERCROFT_DATABASE_URL": first_start.database_url,
+        "UNDERCROFT_REGISTRY_DATABASE": first_start.registry_database,
         "UNDERCROFT_LOG_LEVEL": "warning",
     }
 

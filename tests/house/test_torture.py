@@ -6,8 +6,11 @@ import base64
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,6 +39,15 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module
 
 
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A folder that PostgreSQL's user can come to; root's pytest closes its own to others."""
+    folder = Path(tempfile.mkdtemp(prefix="torture-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
 def left_behind(folder: str) -> list[str]:
     """Processes that a run has started and not ended."""
     lines = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
@@ -49,13 +61,13 @@ def left_behind(folder: str) -> list[str]:
         *("indexing", "hostile_trees", "masking", "ports", "children", "secrets", "work"),
     ],
 )
-def test_a_short_run_holds(scenario: str, tmp_path: Path) -> None:
-    done = torture(scenario, "--quick", "--json", folder=tmp_path)
+def test_a_short_run_holds(scenario: str, scratch: Path) -> None:
+    done = torture(scenario, "--quick", "--json", folder=scratch)
     assert done.stderr == ""
     report = json.loads(done.stdout)
     assert [one for one in report["invariants"] if one["verdict"] == "BROKEN"] == []
     assert done.returncode == 0, report
-    assert left_behind(str(tmp_path)) == []
+    assert left_behind(str(scratch)) == []
 
 
 def test_migrations_hold_whatever_kills_them() -> None:

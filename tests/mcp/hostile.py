@@ -290,9 +290,8 @@ class Known:
         mixed = st.builds(lambda some, more: {**more, **some}, torn, odd)
         # Arguments without which a call of that room mostly comes to nothing.
         twisted = self._twisted(schema, good, {"version", "content"} & set(likely))
-        return st.integers(0, 9).flatmap(
-            lambda die: mixed if die == 0 else lawful(schema) if die == 1 else twisted
-        )
+        kinds = [mixed, lawful(schema), *[twisted] * 8]
+        return st.integers(0, 9).flatmap(lambda die: kinds[die])
 
     def _twisted(
         self, schema: Json, good: Mapping[str, st.SearchStrategy[Any]], always: set[str]
@@ -300,10 +299,11 @@ class Known:
         """All that is required, some of the rest, and at most two of them hostile."""
         bad = {name: bad_value(part) for name, part in schema["properties"].items()}
         always = (always | {"project"}) & set(good) | set(schema.get("required", []))
+        rest = st.sets(st.sampled_from(sorted(good)), max_size=3) if good else st.just(set())
 
         @st.composite
         def twisted(draw: st.DrawFn) -> Json:
-            some = draw(st.sets(st.sampled_from(sorted(good)), max_size=3)) if good else set()
+            some = draw(rest)
             names = sorted(always | some)
             victims = draw(st.sets(st.sampled_from(names), max_size=2)) if names else set()
             return {name: draw((bad if name in victims else good)[name]) for name in names}

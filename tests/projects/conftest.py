@@ -60,11 +60,10 @@ async def forks(settings, connect, drop: Drop) -> AsyncIterator[Forks]:
     prefix = f"f{settings.registry_database[-8:]}_"
 
     async def forks(**order: Any) -> list[dict[str, Any]]:
-        order = {"first": 1, "stride": 1} | order
+        order = {"first": 1, "stride": 1, "registry": settings.registry_database} | order
         order |= {
             "home": str(settings.home),
             "database_url": settings.database_url,
-            "registry": settings.registry_database,
             "prefix": prefix,
         }
         return await run(order)
