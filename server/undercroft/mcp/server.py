@@ -78,7 +78,7 @@ Ports: before you start a server, allocate_port for its service (each worktree h
 Secrets: never ask for a value; generate_secret or store_secret by name, and run commands that \
 need them by `undercroft run -- COMMAND`.
 Work: create_plan makes a whole tree; claim_work gives the best ready item, and every write under \
-the claim passes its epoch; finish_work ends it.
+the claim passes its epoch; finish_work ends it. Estimates learn from items' `estimate` (minutes).
 Retries: give writes an `idempotency_key`; after `outcome_unknown` or a lost answer send the same \
 call with the same key: it happens once.
 Errors have code, message, hint and retryable. Follow the hint.\

@@ -36,7 +36,7 @@ async def create_plan(work: Work, items: list[Json], parent: str = "") -> Planne
     """Make a tree, all or none.
 
     Item: title, kind (epic issue task step), description, priority 0-4, labels, assignee, due,
-    estimate (minutes), acceptance, code_links, entities; key, children, blocked_by (keys, ids),
+    estimate, acceptance, code_links, entities; key, children, blocked_by (keys, ids),
     sequential.
     """
     return await work.create_plan(items, parent)
@@ -49,7 +49,7 @@ async def get_plan(
     tokens: int = 0,
     cursor: str = "",
 ) -> Plan:
-    """Show the tree, with progress."""
+    """Show the tree."""
     return await work.get_plan(id, tokens=tokens, cursor=cursor)
 
 
@@ -73,7 +73,7 @@ async def update_work(
     version: int = 0,
     epoch: int = 0,
 ) -> Written:
-    """Change fields; version as read, or your claim's epoch."""
+    """Change fields, by version or your claim's epoch."""
     return await work.update(id, fields, version, epoch)
 
 
@@ -124,10 +124,7 @@ async def claim_work(  # noqa: PLR0913, PLR0917 - what, and for whom
     where: Json = {},  # noqa: B006 - never changed
     epoch: int = 0,
 ) -> Claimed:
-    """Take an item, else the best ready one, for ttl (900) seconds; id and epoch: renew.
-
-    Later writes pass the epoch.
-    """
+    """Take an item, else the best ready one, for ttl (900) seconds; id and epoch: renew."""
     if epoch:
         return await work.renew(id, epoch, ttl)
     return await work.claim(id, agent=agent, ttl=ttl, where=where)
@@ -141,7 +138,7 @@ async def finish_work(
     outcome: str = "",
     status: str = "",
 ) -> Written:
-    """Complete an item; status: cancelled, or pending to give it back."""
+    """Complete an item; status: cancelled; pending gives it back."""
     return await work.finish(id, epoch, status, outcome)
 
 
