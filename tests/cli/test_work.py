@@ -67,3 +67,28 @@ def test_files_of_other_trackers_are_read_as_other_programs_write_them(
     )
     (tmp_path / "latin.json").write_bytes(b'[\n{"title": "' + "ö".encode("latin-1") + b'"}]')
     assert "line 2 is not UTF-8" in cli("work", "import", "latin.json").stderr
+
+
+def test_one_item_is_shown_whole_and_no_text_commands_the_terminal(
+    cli: Run, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    assert "has no work yet" in cli("work").stdout
+    evil = "\x1b[31mRED\x1b]0;owned\x07\n  fake line"
+    fields = {"description": "x" * 45_000 + "END", "acceptance": ["it works"], "estimate": 30}
+    made = cli("call", "create_work", f"title={evil}", f"fields={json.dumps(fields)}", "--json")
+    item = json.loads(made.stdout)["id"]
+    for number in range(12):
+        cli("call", "comment_on_work", f"id={item}", f"body=said {number}")
+    shown = cli("work", "show", item).stdout
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "END" in shown
+    assert "☐ it works" in shown
+    assert "estimate  30 minutes" in shown
+    assert [line for line in shown.splitlines() if line.startswith("said")] == [
+        f"said {number}" for number in range(12)
+    ]
+    told = json.loads(cli("work", "--json", "show", item).stdout)
+    assert told["item"]["description"].endswith("END")
+    assert "cannot be written" in cli("work", "export", "/nowhere/x").stderr

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import codecs
 import sys
+from argparse import SUPPRESS
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
 from undercroft.checkout import top_of
+from undercroft.cli.terminal import plain
+from undercroft.cli.work_lines import item_lines, tree_lines
 from undercroft.errors import InvalidInput
 from undercroft.log import configure
 
@@ -20,22 +23,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from undercroft.settings import Settings
-    from undercroft.work.models import Node, Plan, Ready
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 WHOLE = 9_000
 """Tokens of a plan that is shown to a person."""
 READY = 15
-
-STYLES = {
-    "pending": "",
-    "in_progress": "yellow",
-    "in_review": "yellow",
-    "deferred": "dim",
-    "completed": "green",
-    "cancelled": "dim strike",
-}
-SIGNS = {"completed": "✓", "cancelled": "✗", "in_progress": "▶", "in_review": "◎", "deferred": "‖"}
 
 
 def add_parser(commands: Any) -> None:
@@ -47,9 +39,10 @@ def add_parser(commands: Any) -> None:
     work.set_defaults(run=run_show, id="", json=False)
     verbs = work.add_subparsers(metavar="VERB")
     show = verbs.add_parser("show", help="the tree with its progress, and what is ready (default)")
-    show.add_argument("id", nargs="?", default="", help="only what lies beneath this item")
-    for parser in (work, show):
-        parser.add_argument("--json", action="store_true", help="for a program")
+    show.add_argument("id", nargs="?", default="", help="one item, whole, and what lies beneath it")
+    work.add_argument("--json", action="store_true", help="for a program")
+    # What was said before the verb holds on.
+    show.add_argument("--json", action="store_true", default=SUPPRESS, help="for a program")
     show.set_defaults(run=run_show)
     out = verbs.add_parser("export", help="write all work as JSON lines")
     out.add_argument("file", nargs="?", default="-", help="a file; - is standard output")
@@ -67,7 +60,7 @@ def add_parser(commands: Any) -> None:
 
 
 async def run_show(args: argparse.Namespace, settings: Settings) -> int:
-    """The tree, and what can be started now."""
+    """The tree, and what can be started now; of one item, all that there is."""
     from undercroft.app import open_app  # noqa: PLC0415 - once a command needs it
     from undercroft.cli.folder import project_of  # noqa: PLC0415
 
@@ -75,50 +68,24 @@ async def run_show(args: argparse.Namespace, settings: Settings) -> int:
     async with open_app(settings) as app:
         project = await project_of(app, top_of(Path.cwd()))
         work = await app.work(project, "cli")
+        item = await work.read(args.id) if args.id else None
         plan = await work.get_plan(args.id, tokens=WHOLE)
         ready = await work.ready(where={"under": args.id}, limit=READY)
     if args.json:
-        print(to_json({"project": project, "plan": plan, "ready": ready}).decode())
+        told = {"item": item} if item else {}
+        print(to_json({"project": project, **told, "plan": plan, "ready": ready}).decode())
     else:
-        _show(project, plan, ready)
+        lines = [*(item_lines(item) if item else []), *tree_lines(project, plan, ready)]
+        _print(lines)
     return 0
 
 
-def _show(project: str, plan: Plan, ready: Sequence[Ready]) -> None:
+def _print(lines: Sequence[Text]) -> None:
     from rich.console import Console  # noqa: PLC0415 - only where it is drawn
-    from rich.text import Text  # noqa: PLC0415
 
     console = Console(soft_wrap=True, highlight=False)
-    if not plan.items:
-        console.print(
-            f"{project} has no work yet. `undercroft call create_work title=…` adds some."
-        )
-        return
-    for node in plan.items:
-        console.print(_line(node))
-    if plan.next_cursor:
-        console.print(Text(f"… {plan.total} items in all", style="dim"))
-    console.print(Text("\nready", style="bold"))
-    for one in ready:
-        console.print(
-            Text.assemble((one.id, "cyan"), f"  {one.title}  ", (f"({one.reason})", "dim"))
-        )
-    if not ready:
-        console.print(Text("nothing", style="dim"))
-
-
-def _line(node: Node) -> Text:
-    from rich.text import Text  # noqa: PLC0415 - only where it is drawn
-
-    waits = node.blocked and node.status not in ("completed", "cancelled")
-    sign = "⧗" if waits else SIGNS.get(node.status, "·")
-    line = Text("  " * node.depth)
-    line.append(f"{sign} ", style="red" if waits else STYLES.get(node.status, ""))
-    line.append(node.title, style=STYLES.get(node.status, ""))
-    more = [node.kind, node.id, *([f"{node.progress:g} %"] if node.progress is not None else [])]
-    more += [f"+{node.hidden} beneath"] if node.hidden else []
-    line.append(f"  {'  '.join(more)}", style="dim")
-    return line
+    for line in lines:
+        console.print(line)
 
 
 async def run_export(args: argparse.Namespace, settings: Settings) -> int:
@@ -133,7 +100,10 @@ async def run_export(args: argparse.Namespace, settings: Settings) -> int:
     if args.file == "-":
         sys.stdout.write(text)
     else:
-        Path(args.file).write_text(text, "utf-8")  # noqa: ASYNC240 - nobody else waits
+        try:
+            Path(args.file).write_text(text, "utf-8")  # noqa: ASYNC240 - nobody else waits
+        except OSError as error:
+            raise InvalidInput(f"{args.file} cannot be written: {error.strerror}.") from None
     return 0
 
 
@@ -149,9 +119,9 @@ async def run_import(args: argparse.Namespace, settings: Settings) -> int:
         done = await work.import_text(text, args.format)
     print(f"{done.items} items, {done.links} links, {done.comments} comments; {done.known} known")
     for link in done.left_out or ():
-        print(f"left out, since it would wait for itself: {link}")
+        print(f"left out, since it would wait for itself: {plain(link)}")
     for note in done.notes or ():
-        print(note)
+        print(plain(note))
     return 0
 
 

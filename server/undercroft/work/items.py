@@ -55,12 +55,17 @@ async def check_entities(db: Database, fields: Mapping[str, Any]) -> None:
 
 
 async def get(db: Database, item: str, *, comments: int = COMMENTS) -> Item:
-    """An item with all around it."""
+    """An item with all around it, as an answer can hold it."""
+    return _told(await read(db, item, comments=comments))
+
+
+async def read(db: Database, item: str, *, comments: int | None = None) -> Item:
+    """The same whole; `comments`: how many of the latest, None for all."""
     known = item_id(item)
     row = await db.fetch_row(SQL.get_item, known, comments)
     if row is None:
         raise NotFound(f"There is no work item {known}.", hint="query_work finds items.")
-    return _told(Item.from_row(row))
+    return Item.from_row(row)
 
 
 def _told(item: Item) -> Item:

@@ -53,6 +53,10 @@ class Work:
         """An item with all around it."""
         return await items.get(self._db, item, comments=comments)
 
+    async def read(self, item: str) -> Item:
+        """The same whole, however long, with all that was said about it."""
+        return await items.read(self._db, item)
+
     async def update(
         self, item: str, fields: Mapping[str, Any], version: int = 0, epoch: int = 0
     ) -> Written:
