@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from tortures.faults import Fault, reword
@@ -11,10 +12,7 @@ if TYPE_CHECKING:
 
 
 FENCE = "i.claim_epoch = {} AND i.claim_until > clock_timestamp()"
-UNLOCKED = (
-    ("workflow.lock_work_graph", "UPDATE workflow.work_graph SET changes = changes + 1;", ""),
-    ("workflow.take_work_graph", "IF NOT FOUND THEN", "IF false THEN"),
-)
+UPDATE = "UPDATE workflow.work_graph SET changes = changes + 1;"
 
 
 def _leave_out_the_fence() -> None:
@@ -22,13 +20,24 @@ def _leave_out_the_fence() -> None:
         reword(name, (FENCE.format(place), "true"))()
 
 
-async def _check_circles_without_lock(scratch: Scratch) -> None:
+def _rewritten(*changes: tuple[str, str, str]) -> Callable[[Scratch], Awaitable[None]]:
+    """Change functions of the database: name, text, text in its place."""
+
+    async def plant(scratch: Scratch) -> None:
+        async with scratch.asked("project_work") as admin:
+            for name, old, new in changes:
+                text = await admin.fetchval(f"SELECT pg_get_functiondef('{name}'::regproc)")
+                if old not in text:
+                    raise SystemExit(f"the fault does not fit {name} any more")
+                await admin.execute(text.replace(old, new))
+
+    return plant
+
+
+async def _share_places(scratch: Scratch) -> None:
     async with scratch.asked("project_work") as admin:
-        for name, old, new in UNLOCKED:
-            text = await admin.fetchval(f"SELECT pg_get_functiondef('{name}'::regproc)")
-            if old not in text:
-                raise SystemExit(f"the fault does not fit {name} any more")
-            await admin.execute(text.replace(old, new))
+        await admin.execute("ALTER TABLE workflow.work_items DROP CONSTRAINT work_siblings_order")
+        await admin.execute("CREATE INDEX ON workflow.work_items (place, order_key)")
 
 
 FAULTS = {
@@ -45,7 +54,20 @@ FAULTS = {
     "circle": Fault(
         meaning="circles are looked for without a lock",
         scenario="work",
-        in_server=_check_circles_without_lock,
+        in_server=_rewritten(
+            ("workflow.lock_work_graph", UPDATE, ""),
+            ("workflow.take_work_graph", "IF NOT FOUND THEN", "IF false THEN"),
+        ),
+    ),
+    "place": Fault(
+        meaning="two siblings may have one place",
+        scenario="work",
+        in_server=_share_places,
+    ),
+    "count": Fault(
+        meaning="a link is not counted",
+        scenario="work",
+        in_server=_rewritten(("workflow.follow_work_link", "IF waits THEN", "IF false THEN")),
     ),
 }
 """By name."""
