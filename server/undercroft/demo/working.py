@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,5 +44,18 @@ async def show_work(play: Play) -> None:
     last = await play.call("claim_work", agent="bob")
     play.promise(last["id"] == made["take"], "what was waiting is ready by itself")
     await play.call("finish_work", id=last["id"], epoch=last["epoch"], outcome="It works.")
+    await show_estimate(play, made)
     plan = await play.call("get_plan")
     play.promise(plan["items"][0]["progress"] == 100, "the epic is done to 100 %")  # noqa: PLR2004 - per cent
+
+
+async def show_estimate(play: Play, made: Mapping[str, str]) -> None:
+    """What was claimed and finished is what the next estimate rests on."""
+    play.transcript.step("Time: the clocks of the claims are what the next estimate rests on")
+    told = await play.call("get_recommended_estimate", title="Send the link", kind="task")
+    near = {one["item"] for one in told["nearest"]}
+    play.promise(
+        near == {made["send"], made["take"], made["say"]} and told["tasks"] == len(near),
+        "it names the tasks that it rests on",
+    )
+    play.promise("p95_minutes" not in told, "and tells no P95, for which three are too few")
