@@ -403,6 +403,8 @@ DECLARE
     half_life       CONSTANT double precision := ln(2) / (365.25 * 86400);
     titles_compared CONSTANT integer := 300;
     patience        CONSTANT double precision := 0.005;
+    -- Minutes are told to a hundredth: many tasks take exactly what was recommended.
+    told_to         CONSTANT double precision := 0.005;
     -- Estimates of tasks just like it, that leave no room for those without.
     enough          CONSTANT double precision := 4;
     -- A task that weighs less than this share of the likest one is left out.
@@ -441,10 +443,10 @@ BEGIN
            1.06 * greatest(coalesce(stddev_pop(ln(e.estimated_minutes)), 0), 0.2)
                * greatest(count(e.estimated_minutes), 1) ^ -0.2,
            -- By recommendations that were made in the same way.
-           0.8 + patience * sum(CASE WHEN e.actual_minutes > e.recommended_p80 THEN 0.8::double precision
+           0.8 + patience * sum(CASE WHEN e.actual_minutes > e.recommended_p80 + told_to THEN 0.8::double precision
                                      WHEN e.recommended_p80 IS NOT NULL THEN -0.2 END)
                FILTER (WHERE (e.recommended_basis = 'past') = (size IS NULL)),
-           0.95 + patience * sum(CASE WHEN e.actual_minutes > e.recommended_p95 THEN 0.95::double precision
+           0.95 + patience * sum(CASE WHEN e.actual_minutes > e.recommended_p95 + told_to THEN 0.95::double precision
                                       WHEN e.recommended_p95 IS NOT NULL THEN -0.05 END)
                FILTER (WHERE (e.recommended_basis = 'past') = (size IS NULL))
     INTO known, mixed, band, level80, level95
@@ -580,8 +582,8 @@ SELECT regexp_replace(current_database(), '^project_', '') AS project,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(variance_percent)) AS median_error_percent,
        percentile_cont(0.5) WITHIN GROUP (
            ORDER BY 100 * abs(recommended_p50 / actual_minutes - 1)) AS recommended_error_percent,
-       100 * avg((actual_minutes <= recommended_p80)::int)::double precision AS within_p80_percent,
-       100 * avg((actual_minutes <= recommended_p95)::int)::double precision AS within_p95_percent
+       100 * avg((actual_minutes <= recommended_p80 + 0.005)::int)::double precision AS within_p80_percent,
+       100 * avg((actual_minutes <= recommended_p95 + 0.005)::int)::double precision AS within_p95_percent
 FROM workflow.task_executions
 WHERE status = 'finished';
 COMMENT ON VIEW workflow.estimation_accuracy_by_project IS

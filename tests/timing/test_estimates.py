@@ -123,6 +123,19 @@ async def test_p80_rises_after_it_was_exceeded(timing: Timing) -> None:
     assert after.p80_minutes > before.p80_minutes
 
 
+async def test_a_task_that_took_just_what_was_told_has_not_exceeded_it(
+    timing: Timing, finish
+) -> None:
+    await finish(*[100 / 3] * 40, *[100] * 14)
+    told = await timing.recommend(Task(kind="bug"))
+    assert told.p80_minutes == 100
+    told = replace(told, p80_minutes=33.33)
+    for _ in range(20):
+        await timing.record(Task(kind="bug"), 100 / 3, recommended=told)
+    assert (await timing.report()).accuracy["within_p80_percent"] == 100
+    assert (await timing.recommend(Task(kind="bug"))).p80_minutes == 33.33
+
+
 async def test_recommendations_are_made_up_for_once(timing: Timing, sql, finish) -> None:
     await finish(10, 20, 30)
     assert await timing.judge() == 3
