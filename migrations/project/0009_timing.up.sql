@@ -403,6 +403,8 @@ DECLARE
     half_life       CONSTANT double precision := ln(2) / (365.25 * 86400);
     titles_compared CONSTANT integer := 300;
     patience        CONSTANT double precision := 0.005;
+    -- Minutes are told to a hundredth: many tasks take exactly what was recommended.
+    told_to         CONSTANT double precision := 0.005;
     -- Estimates of tasks just like it, that leave no room for those without.
     enough          CONSTANT double precision := 4;
     -- A task that weighs less than this share of the likest one is left out.
@@ -421,6 +423,8 @@ DECLARE
     -- NULL where there is no estimate to compare it with.
     size double precision;
     known integer;
+    -- Whether some tasks have an estimate and others have none.
+    mixed boolean;
     band double precision;
     level80 double precision;
     level95 double precision;
@@ -434,18 +438,18 @@ BEGIN
                  AND e.estimated_minutes IS NOT NULL) THEN
         size := ln(own);
     END IF;
-    SELECT count(*),
+    SELECT count(*), size IS NOT NULL AND count(e.estimated_minutes) < count(*),
            -- Silverman's rule of thumb (1986); it narrows as experience grows.
            1.06 * greatest(coalesce(stddev_pop(ln(e.estimated_minutes)), 0), 0.2)
                * greatest(count(e.estimated_minutes), 1) ^ -0.2,
            -- By recommendations that were made in the same way.
-           0.8 + patience * sum(CASE WHEN e.actual_minutes > e.recommended_p80 THEN 0.8::double precision
+           0.8 + patience * sum(CASE WHEN e.actual_minutes > e.recommended_p80 + told_to THEN 0.8::double precision
                                      WHEN e.recommended_p80 IS NOT NULL THEN -0.2 END)
                FILTER (WHERE (e.recommended_basis = 'past') = (size IS NULL)),
-           0.95 + patience * sum(CASE WHEN e.actual_minutes > e.recommended_p95 THEN 0.95::double precision
+           0.95 + patience * sum(CASE WHEN e.actual_minutes > e.recommended_p95 + told_to THEN 0.95::double precision
                                       WHEN e.recommended_p95 IS NOT NULL THEN -0.05 END)
                FILTER (WHERE (e.recommended_basis = 'past') = (size IS NULL))
-    INTO known, band, level80, level95
+    INTO known, mixed, band, level80, level95
     FROM workflow.task_executions AS e
     WHERE e.status = 'finished' AND e.finished_at < moment AND e.finished_at >= since;
     level80 := greatest(0.5, least(0.98, coalesce(level80, 0.8)));
@@ -476,8 +480,8 @@ BEGIN
         -- What each of those without an estimate counts for.
         SELECT least(1, (enough - coalesce(sum(f.worth) FILTER (WHERE f.counts), 0))
                         / nullif(sum(f.worth) FILTER (WHERE NOT f.counts), 0)) AS discount
-        FROM (SELECT o.counts, exp(greatest(o.log_weight, -50)) AS worth FROM past AS o) AS f
-    ), pool AS MATERIALIZED (
+        FROM (SELECT o.counts, exp(greatest(o.log_weight, -50)) AS worth FROM past AS o WHERE mixed) AS f
+    ), pool AS NOT MATERIALIZED (
         SELECT o.id, o.alike, o.counts, o.value,
                o.log_weight + CASE WHEN o.counts THEN 0 ELSE ln(r.discount) END AS log_weight
         FROM past AS o CROSS JOIN room AS r WHERE o.counts OR r.discount > 0
@@ -578,8 +582,8 @@ SELECT regexp_replace(current_database(), '^project_', '') AS project,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(variance_percent)) AS median_error_percent,
        percentile_cont(0.5) WITHIN GROUP (
            ORDER BY 100 * abs(recommended_p50 / actual_minutes - 1)) AS recommended_error_percent,
-       100 * avg((actual_minutes <= recommended_p80)::int)::double precision AS within_p80_percent,
-       100 * avg((actual_minutes <= recommended_p95)::int)::double precision AS within_p95_percent
+       100 * avg((actual_minutes <= recommended_p80 + 0.005)::int)::double precision AS within_p80_percent,
+       100 * avg((actual_minutes <= recommended_p95 + 0.005)::int)::double precision AS within_p95_percent
 FROM workflow.task_executions
 WHERE status = 'finished';
 COMMENT ON VIEW workflow.estimation_accuracy_by_project IS

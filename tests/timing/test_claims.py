@@ -222,6 +222,36 @@ async def test_an_item_that_is_deleted_as_it_opens_keeps_its_time(
     assert (await clock(timing, item)).status == "finished"
 
 
+async def test_labels_tell_claimed_tasks_apart_in_whatever_order(
+    work: Work, timing: Timing, sql: asyncpg.Connection
+) -> None:
+    for other, minutes in (("core", 30), ("zzz", 300)):
+        for _ in range(5 if other == "core" else 7):
+            item = (await work.create("Mend it", "", {"labels": ["net", other]})).id
+            await worked(work, sql, item, minutes)
+    for labels in (["net", "core"], ["core", "net"]):
+        found = await timing.recommend(Task(title="Mend it", kind="task", labels=labels))
+        assert found.p50_minutes == pytest.approx(30, abs=0.5)
+
+
+async def test_a_plain_statement_that_closes_or_deletes_stops_the_clock(
+    work: Work, timing: Timing, sql: asyncpg.Connection
+) -> None:
+    done, lapsed = [(await work.create("Mend it")).id for _ in range(2)]
+    for item in (done, lapsed):
+        await work.claim(item, agent="one", ttl=1200)
+    await sql.execute(EARLIER, 60, 60)
+    await sql.execute(
+        "UPDATE workflow.work_items SET status = 'completed', version = version + 1 WHERE id = $1",
+        done,
+    )
+    await work.delete(lapsed, (await work.get(lapsed)).version)
+    assert (await clock(timing, done)).status == "finished"
+    assert (await clock(timing, lapsed)).status == "paused"
+    ended = "SELECT bool_and(ended_at = expires_at) FROM workflow.time_tracking_sessions"
+    assert await sql.fetchval(ended)
+
+
 async def test_nothing_else_of_a_finished_task_is_rewritten(
     work: Work, timing: Timing, sql: asyncpg.Connection
 ) -> None:

@@ -1,4 +1,7 @@
-"""The replay: each task is estimated from those finished before its day, by the product itself."""
+"""The replay: each task is estimated from those finished before its day, by the product itself.
+
+What P80 and P95 came to is judged by the product's own chore, as it is for what agents finish.
+"""
 
 from __future__ import annotations
 
@@ -46,17 +49,18 @@ class Replay:
     async def run(self, tasks: Sequence[Done]) -> list[Answered]:
         """Estimate every task that has a finished one before it."""
         database = (await self.app.open(self.project)).database
-        rivals, answers, open_tasks = Rivals(), list[Answered](), list[tuple[Done, Estimate]]()
+        rivals, answers, open_tasks = Rivals(), list[Answered](), list[Done]()
         for day, of_day in groupby(tasks, key=lambda one: one.estimated_on):
-            for done, said in _before(open_tasks, day):
-                service = Timing(database.acting_as(done.developer))
-                await _record(service, done, said)
+            for done in _before(open_tasks, day):
+                await _record(Timing(database.acting_as(done.developer)), done)
                 rivals.learn(done)
-            open_tasks = [pair for pair in open_tasks if pair[0].completed_on >= day]
+            while await Timing(database).judge():
+                pass
+            open_tasks = [done for done in open_tasks if done.completed_on >= day]
             for done in of_day:
                 service = Timing(database.acting_as(done.developer))
                 said = await service.recommend(_asked(done), as_of=_begin(day))
-                open_tasks.append((done, said))
+                open_tasks.append(done)
                 if said.basis == "calibrated":
                     answers.append(await self._answered(done, said, rivals, len(answers)))
                     self._progress(len(answers), len(tasks))
@@ -100,19 +104,19 @@ def _asked(done: Done) -> Task:
     )
 
 
-async def _record(service: Timing, done: Done, said: Estimate) -> None:
+async def _record(service: Timing, done: Done) -> None:
     """The task is finished at the end of its day."""
     await service.record(
         _asked(done),
         done.actual * HOUR,
+        started_at=_begin(done.estimated_on),
         finished_at=_begin(done.completed_on) + timedelta(hours=23),
-        recommended=said,
     )
 
 
-def _before(open_tasks: Sequence[tuple[Done, Estimate]], day: date) -> list[tuple[Done, Estimate]]:
-    finished = [pair for pair in open_tasks if pair[0].completed_on < day]
-    return sorted(finished, key=lambda pair: pair[0].completed_on)
+def _before(open_tasks: Sequence[Done], day: date) -> list[Done]:
+    finished = [done for done in open_tasks if done.completed_on < day]
+    return sorted(finished, key=lambda done: done.completed_on)
 
 
 def _begin(day: date) -> datetime:
