@@ -206,6 +206,7 @@ async def judged(field_: Field, items: int) -> list[Invariant]:
         none_of("wrong answers", field_.nursery.mistakes, "errors that nobody can expect"),
         at_least("items finished", left["every"] - left["open"], left["every"], "all of them"),
         at_least("claims", operations["claim"], items, f"{unsure} answers in doubt"),
+        at_least("moves", left["moves"], 3, "among siblings, and beneath one another"),
         at_least("claimed again", again, 3, "after a death, a pause, a release"),
         at_least("late writes refused", refused, 3, "the claim was over, or another's"),
         at_least("processes killed", field_.happened["kill"], 3, "with -9"),

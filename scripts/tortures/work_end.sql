@@ -17,8 +17,9 @@ SELECT 'parent', parent_id, id FROM workflow.work_items
 WHERE parent_id IS NOT NULL AND assignee = 'nobody';
 
 -- count_open --
--- How many items are to be done, and how many there are.
-SELECT count(*) FILTER (WHERE is_open) AS open, count(*) AS every
+-- How many items are to be done, how many there are, and how often one was moved.
+SELECT count(*) FILTER (WHERE is_open) AS open, count(*) AS every,
+       (SELECT count(*) FROM workflow.work_history WHERE operation = 'move') AS moves
 FROM workflow.work_items WHERE assignee IS NULL;
 
 -- list_history --

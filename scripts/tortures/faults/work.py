@@ -12,12 +12,18 @@ if TYPE_CHECKING:
 
 
 FENCE = "i.claim_epoch = {} AND i.claim_until > clock_timestamp()"
+WAIT = "PERFORM pg_sleep(0.01);"
 UPDATE = "UPDATE workflow.work_graph SET changes = changes + 1;"
 
 
 def _leave_out_the_fence() -> None:
     for name, place in (("finish_item", "$2"), ("update_item", "$4")):
         reword(name, (FENCE.format(place), "true"))()
+
+
+def _ask_for_no_place() -> None:
+    for name in ("insert_item", "insert_plan"):
+        reword(name, ("ON CONFLICT (place, order_key) DO NOTHING", ""))()
 
 
 def _rewritten(*changes: tuple[str, str, str]) -> Callable[[Scratch], Awaitable[None]]:
@@ -38,6 +44,10 @@ async def _share_places(scratch: Scratch) -> None:
     async with scratch.asked("project_work") as admin:
         await admin.execute("ALTER TABLE workflow.work_items DROP CONSTRAINT work_siblings_order")
         await admin.execute("CREATE INDEX ON workflow.work_items (place, order_key)")
+    await _rewritten(
+        ("workflow.work_key_between", "round((lower + upper) * 0.5, scale)", "lower"),
+        ("workflow.work_key_between", "IF lower < found AND found < upper THEN", "IF true THEN"),
+    )(scratch)
 
 
 FAULTS = {
@@ -57,11 +67,14 @@ FAULTS = {
         in_server=_rewritten(
             ("workflow.lock_work_graph", UPDATE, ""),
             ("workflow.take_work_graph", "IF NOT FOUND THEN", "IF false THEN"),
+            # So long that another looks meanwhile; under the lock it would harm nobody.
+            ("workflow.follow_work_link", "IF circle THEN", f"{WAIT} IF circle THEN"),
         ),
     ),
     "place": Fault(
-        meaning="two siblings may have one place",
+        meaning="a place between two is one of theirs, and nothing refuses it",
         scenario="work",
+        in_process=_ask_for_no_place,
         in_server=_share_places,
     ),
     "count": Fault(

@@ -20,7 +20,7 @@ _LEVELS = (("p80_minutes", "80 %", 4), ("p95_minutes", "95 %", 19))
 def spoken(minutes: float) -> str:
     """A duration as a person says it: 45 s, 20 min, 1 h 30 min, 61 h."""
     if minutes < 1:
-        return f"{minutes * 60:.0f} s"
+        return f"{max(1, minutes * 60):.0f} s"
     whole = round(minutes)
     if whole < 60:  # noqa: PLR2004 - minutes of an hour
         return f"{minutes:.1f}".rstrip("0").rstrip(".") + " min"
