@@ -22,9 +22,18 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def cli(first_start: Settings, tmp_path: Path) -> Run:
+def cli(settings: Settings, tmp_path: Path) -> Run:
     """Run `undercroft …` in a folder of its own against the test's registry."""
+    return in_folder(settings, tmp_path)
 
+
+@pytest.fixture
+def first_cli(first_start: Settings, tmp_path: Path) -> Run:
+    """The same where nobody has run it yet."""
+    return in_folder(first_start, tmp_path)
+
+
+def in_folder(settings: Settings, tmp_path: Path) -> Run:
     def run(
         *words: str, stdin: str = "", folder: Path = tmp_path
     ) -> subprocess.CompletedProcess[str]:
@@ -32,11 +41,11 @@ def cli(first_start: Settings, tmp_path: Path) -> Run:
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path / "home"),
             "PYTHONPATH": os.pathsep.join(sys.path),
-            "UNDERCROFT_HOME": str(first_start.home),
+            "UNDERCROFT_HOME": str(settings.home),
             "UNDERCROFT_KEY_PROVIDER": "file",
-            "UNDERCROFT_KEY_FOLDER": str(first_start.key_folder),
-            "UNDERCROFT_DATABASE_URL": first_start.database_url,
-            "UNDERCROFT_REGISTRY_DATABASE": first_start.registry_database,
+            "UNDERCROFT_KEY_FOLDER": str(settings.key_folder),
+            "UNDERCROFT_DATABASE_URL": settings.database_url,
+            "UNDERCROFT_REGISTRY_DATABASE": settings.registry_database,
         }
         return subprocess.run(
             [sys.executable, "-W", "error", "-m", "undercroft", *words],
@@ -52,15 +61,15 @@ def cli(first_start: Settings, tmp_path: Path) -> Run:
     return run
 
 
-def test_records_are_kept_from_one_command_to_the_next(cli: Run, project_name: str) -> None:
-    created = cli("call", "create_project", f"name={project_name}", "--json")
+def test_records_are_kept_from_one_command_to_the_next(first_cli: Run, project_name: str) -> None:
+    created = first_cli("call", "create_project", f"name={project_name}", "--json")
     assert created.returncode == 0, created.stderr
-    made = cli(
+    made = first_cli(
         "call", "create_entity", "type=task", 'data={"title":"a","status":"pending"}', "--json"
     )
     record = json.loads(made.stdout)
     assert (record["project"], record["version"]) == (project_name, 1)
-    read = cli("call", "get_entity", f"id={record['id']}")
+    read = first_cli("call", "get_entity", f"id={record['id']}")
     assert json.loads(read.stdout)["data"] == {"title": "a", "status": "pending"}
 
 
@@ -116,12 +125,12 @@ def test_dropping_needs_an_archived_project_and_a_yes(cli: Run, project_name: st
     assert cli("call", "get_project", f"name={project_name}").returncode == EXIT_CODES["not_found"]
 
 
-def test_doctor_finds_a_whole_installation_and_masks_secrets(cli: Run) -> None:
-    done = cli("--token", "hunter2", "doctor")
+def test_doctor_finds_a_whole_installation_and_masks_secrets(first_cli: Run) -> None:
+    done = first_cli("--token", "hunter2", "doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pgvector" in done.stdout
     assert "hunter2" not in done.stdout + done.stderr
-    body = json.loads(cli("doctor", "--json").stdout)
+    body = json.loads(first_cli("doctor", "--json").stdout)
     other = [finding for finding in body["findings"] if finding["verdict"] != "ok"]
     # The tests' own server does not wait for the disk, and the doctor sees that.
     assert [(finding["what"], finding["verdict"]) for finding in other] in (

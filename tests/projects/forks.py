@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -97,6 +98,9 @@ def fork(work: Callable[[], Any]) -> Callable[[], Any]:
         try:
             os.write(writing, json.dumps(work()).encode())
             status = 0
+        except BaseException:
+            traceback.print_exc()
+            raise
         finally:
             os._exit(status)
     os.close(writing)

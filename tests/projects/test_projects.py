@@ -212,6 +212,10 @@ async def test_a_project_left_half_made_is_finished(app, projects, project_name)
     assert (await projects.get(project_name)).state == "ready"
 
 
+async def test_what_another_process_has_made_since_we_looked_is_no_strangers(app, project) -> None:
+    await app.started.provisioner.prepare(project)
+
+
 async def test_two_registries_on_one_server_never_share_a_projects_database(
     app: App, project: str, settings: Settings, connect, drop
 ) -> None:

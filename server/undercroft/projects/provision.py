@@ -117,8 +117,10 @@ class Provisioner:
         template = await self._schema.template_name()
         found = await self._describe(f"project_{name}", template)
         if found["invalid"] is False:
-            raise foreign(f"project_{name}")
-        if not found["has_template"]:
+            # Our caller knew of no such project; another process may have announced it since.
+            if await self._registry.fetch_row(SQL.get_project, name) is None:
+                raise foreign(f"project_{name}")
+        elif not found["has_template"]:
             # What may pass by itself is left to `complete`, which tries again.
             async with self._turns:
                 with suppress(Unavailable, OutcomeUnknown):
