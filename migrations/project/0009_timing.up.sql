@@ -481,26 +481,29 @@ BEGIN
         SELECT least(1, (enough - coalesce(sum(f.worth) FILTER (WHERE f.counts), 0))
                         / nullif(sum(f.worth) FILTER (WHERE NOT f.counts), 0)) AS discount
         FROM (SELECT o.counts, exp(greatest(o.log_weight, -50)) AS worth FROM past AS o WHERE mixed) AS f
-    ), pool AS NOT MATERIALIZED (
-        SELECT o.id, o.alike, o.counts, o.value,
-               o.log_weight + CASE WHEN o.counts THEN 0 ELSE ln(r.discount) END AS log_weight
-        FROM past AS o CROSS JOIN room AS r WHERE o.counts OR r.discount > 0
+    ), pool AS MATERIALIZED (
+        SELECT q.*, row_number() OVER (ORDER BY q.log_weight DESC) AS place
+        FROM (SELECT o.id, o.alike, o.counts, o.value,
+                     o.log_weight + CASE WHEN o.counts THEN 0 ELSE ln(r.discount) END AS log_weight
+              FROM past AS o CROSS JOIN room AS r WHERE o.counts OR r.discount > 0) AS q
     ), near AS MATERIALIZED (
         -- Titles are compared for those that are like it in everything else; words in common
         -- over words in all (Jaccard).
-        SELECT c.id, c.log_weight + same_title * t.common
+        SELECT c.id, c.alike, c.counts, c.value, c.log_weight + same_title * t.common
                    / greatest(cardinality(e.title_words) + cardinality(my_words) - t.common, 1)
                AS log_weight
-        FROM (SELECT * FROM pool ORDER BY pool.log_weight DESC LIMIT titles_compared) AS c
+        FROM (SELECT * FROM pool WHERE pool.place <= titles_compared) AS c
         -- One by one: a join would read all of the table.
         CROSS JOIN LATERAL (SELECT e.title_words FROM workflow.task_executions AS e
                             WHERE e.id = c.id OFFSET 0) AS e
         CROSS JOIN LATERAL (SELECT count(*) AS common FROM unnest(e.title_words) AS w
                             WHERE w = ANY (my_words)) AS t
     ), weighed AS MATERIALIZED (
-        SELECT p.value, p.alike, p.counts, exp(w.log_weight - m.most) AS weight
-        FROM pool AS p LEFT JOIN near AS n ON n.id = p.id
-        CROSS JOIN LATERAL (SELECT coalesce(n.log_weight, p.log_weight) AS log_weight) AS w
+        SELECT w.value, w.alike, w.counts, exp(w.log_weight - m.most) AS weight
+        FROM (SELECT n.value, n.alike, n.counts, n.log_weight FROM near AS n
+              UNION ALL
+              SELECT p.value, p.alike, p.counts, p.log_weight FROM pool AS p
+              WHERE p.place > titles_compared) AS w
         CROSS JOIN (SELECT max(log_weight) AS most FROM near) AS m
         WHERE w.log_weight - m.most > least
     ), total AS MATERIALIZED (
