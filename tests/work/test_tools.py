@@ -88,3 +88,10 @@ async def test_what_is_too_long_to_be_told_is_shortened_and_no_write_is_refused_
     wide = [{"title": "w", "children": [{"title": f"n {n}"} for n in range(3_000)]}]
     made = await does("create_plan", items=wide)
     assert (made["items"], list(made["ids"])) == (3_001, ["1"])
+
+
+async def test_a_comment_says_which_agent_made_it(does: Call) -> None:
+    item = (await does("create_work", title="a"))["id"]
+    await does("comment_on_work", id=item, body="mine", agent="ada")
+    [said] = (await does("get_work", id=item))["comments"]
+    assert (said["by"], said["agent"], said["body"]) == ("test", "ada", "mine")

@@ -55,7 +55,7 @@ async def get_plan(
 
 @tools.write
 async def create_work(work: Work, title: str, parent: str = "", fields: Json = {}) -> Written:  # noqa: B006 - never changed
-    """Add one item."""
+    """Make one."""
     return await work.create(title, parent, fields)
 
 
@@ -111,7 +111,7 @@ async def ready_work(
     where: Json = {},  # noqa: B006 - never changed
     limit: int = 0,
 ) -> list[Ready]:
-    """What can start now, and why. where: kind, labels, under."""
+    """What can start now. where: kind, labels, under."""
     return await work.ready(where=where, limit=limit or 10)
 
 
@@ -138,7 +138,7 @@ async def finish_work(
     outcome: str = "",
     status: str = "",
 ) -> Written:
-    """Complete an item; status: cancelled; pending gives it back."""
+    """Complete; status: cancelled; pending gives it back."""
     return await work.finish(id, epoch, status, outcome)
 
 
@@ -150,14 +150,14 @@ async def link_work(
     target: str,
     remove: bool = False,
 ) -> Link:
-    """Link items: blocks, blocked_by, relates, duplicates, discovered_from."""
+    """Link: blocks, blocked_by, relates, duplicates, discovered_from."""
     return await work.link(id, type, target, remove=remove)
 
 
 @tools.write
-async def comment_on_work(work: Work, id: str, body: str) -> Comment:  # noqa: A002 - the agent's word
+async def comment_on_work(work: Work, id: str, body: str, agent: str = "") -> Comment:  # noqa: A002 - the agent's word
     """Say something."""
-    return await work.comment(id, body)
+    return await work.comment(id, body, agent)
 
 
 @tools.write
