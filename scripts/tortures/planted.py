@@ -6,11 +6,11 @@ import sys
 
 from tortures.faults import Fault, children, code, ports, records, secrets, work
 
-FAULTS: dict[str, Fault] = {
-    name: fault
-    for room in (records, code, ports, secrets, children, work)
-    for name, fault in room.FAULTS.items()
-}
+FAULTS: dict[str, Fault] = {}
+for room in (records, code, ports, secrets, children, work):
+    if twice := FAULTS.keys() & room.FAULTS.keys():
+        raise ValueError(f"two faults are named {min(twice)}")
+    FAULTS |= room.FAULTS
 
 
 def main() -> None:

@@ -197,11 +197,11 @@ def ports(reservation: str) -> dict[str, st.SearchStrategy[Any]]:
     }
 
 
-TIMERS = ("uc-1", "uc-2", "uc-3")
+TIMERS = ("w-clock001", "w-clock002", "w-clock003")
 """Work items whose clocks run."""
 TIMING: Mapping[str, st.SearchStrategy[Any]] = {
     "timer": st.sampled_from(TIMERS),
-    "item": st.sampled_from(["", *TIMERS, "uc-4"]),
+    "item": st.sampled_from(["", *TIMERS, "w-clock004"]),
     "resume": st.sampled_from(["", "", *TIMERS]),
     "outcome": st.sampled_from(["paused", "paused", "finished", "abandoned"]),
     "minutes": st.sampled_from([1, 0.5, 90, 0, -1]),

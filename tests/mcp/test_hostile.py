@@ -99,6 +99,9 @@ async def known(app: App, project: str, folder: Path) -> Known:
     await secrets.schedule_rotation("made", 30)
     held = await ports.reserve(project, 2, purpose=CANARY)
     timing = await app.timing(project, CANARY)
+    work = await app.work(project, CANARY)
+    task = {"type": "item", "kind": "task", "title": CANARY, "status": "pending"}
+    await work.import_text("\n".join(json.dumps({**task, "id": item}) for item in TIMERS))
     for item in TIMERS:
         await timing.start(Task(title=CANARY, kind="bug", own_minutes=60), item=item)
     await timing.record(Task(title=CANARY, kind="bug", own_minutes=60), 30)

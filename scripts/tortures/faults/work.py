@@ -71,7 +71,7 @@ FAULTS = {
             ("workflow.follow_work_link", "IF circle THEN", f"{WAIT} IF circle THEN"),
         ),
     ),
-    "place": Fault(
+    "order": Fault(
         meaning="a place between two is one of theirs, and nothing refuses it",
         scenario="work",
         in_process=_ask_for_no_place,

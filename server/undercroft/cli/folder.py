@@ -46,5 +46,5 @@ async def _made(app: App, root: Path) -> str:
         if (name := wanted if number == 1 else f"{wanted}_{number}") not in taken
     )
     await projects.create(name, f"Code of {root.name}", str(root))
-    print(f"Made the project {name} for {plain(str(root))}.", file=sys.stderr)
+    print(f"Made the project {name} for the folder {plain(root.name)}.", file=sys.stderr)
     return name
