@@ -177,8 +177,8 @@ CREATE TABLE workflow.work_items (
 -- What can be started, the best first; what has children is told apart in passing.
 CREATE INDEX idx_work_items_ready ON workflow.work_items (priority, due_at, created_at, id)
     WHERE category = 'todo' AND open_blockers = 0 AND deleted_at IS NULL;
--- What somebody is at, and perhaps no more. Without claim_until: a heartbeat touches no index.
-CREATE INDEX idx_work_items_claimed ON workflow.work_items (priority, due_at, created_at, id)
+-- What somebody is at, and perhaps no more.
+CREATE INDEX idx_work_items_claimed ON workflow.work_items (claim_until)
     WHERE category = 'doing' AND claim_holder IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX idx_work_items_open_children ON workflow.work_items (parent_id) WHERE is_open;
 CREATE INDEX idx_work_items_updated_at ON workflow.work_items (updated_at, id)

@@ -9,8 +9,8 @@ DROP FUNCTION workflow.get_recommended_estimate(
     text, text, text[], real, double precision, text, timestamptz);
 DROP FUNCTION workflow.check_clock_by_hand(text, boolean);
 DROP FUNCTION workflow.reopen_clock(text);
-DROP FUNCTION workflow.stop_clock(text, text);
-DROP FUNCTION workflow.end_execution(uuid, text);
+DROP FUNCTION workflow.stop_clock(text, text, double precision);
+DROP FUNCTION workflow.end_execution(uuid, text, double precision);
 DROP FUNCTION workflow.extend_clock(text, timestamptz);
 DROP FUNCTION workflow.start_clock(
     text, text, text, text[], real, double precision, text, timestamptz);

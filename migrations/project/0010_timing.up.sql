@@ -222,6 +222,14 @@ CREATE TRIGGER keep_execution
     ON workflow.task_executions
     FOR EACH ROW WHEN (OLD.status <> 'open') EXECUTE FUNCTION workflow.keep_execution();
 
+-- What the two of a review agreed on as a work item's complexity.
+CREATE FUNCTION workflow.agreed_complexity(item text) RETURNS real
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ((coalesce(r.server_complexity, r.client_complexity)
+             + coalesce(r.client_complexity, r.server_complexity)) / 2)::real
+    FROM workflow.work_reviews AS r WHERE r.item_id = item AND r.state IN ('agreed', 'resolved')
+$$;
+
 -- End the running session of a task, at the latest when its lease ended.
 CREATE FUNCTION workflow.end_session(execution uuid) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -274,6 +282,7 @@ CREATE FUNCTION workflow.start_clock(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     execution uuid;
+    known boolean;
 BEGIN
     INSERT INTO workflow.task_executions AS e
         (work_item_id, kind, title, labels, complexity, estimated_minutes, asker)
@@ -287,8 +296,13 @@ BEGIN
         labels = coalesce(nullif(EXCLUDED.labels, '{}'), e.labels),
         complexity = coalesce(EXCLUDED.complexity, e.complexity), asker = EXCLUDED.asker,
         estimated_minutes = coalesce(EXCLUDED.estimated_minutes, e.estimated_minutes)
-    RETURNING e.id INTO execution;
-    PERFORM workflow.run_session(execution, actor, expires_at);
+    RETURNING e.id, e.xmax <> 0 INTO execution, known;
+    IF known THEN
+        PERFORM workflow.run_session(execution, actor, expires_at);
+    ELSE
+        INSERT INTO workflow.time_tracking_sessions (execution_id, actor, expires_at)
+        VALUES (execution, actor, start_clock.expires_at);
+    END IF;
     RETURN execution;
 END;
 $$;
@@ -309,7 +323,10 @@ $$;
 
 -- Stop the clock of a task; minutes of active time in all, NULL where it is not open any more.
 -- `outcome`: paused (given back, to go on later), finished, or abandoned (never to be learned from).
-CREATE FUNCTION workflow.end_execution(execution uuid, outcome text) RETURNS double precision
+-- `estimate`, and what a review agreed on, where they were said only after the clock began.
+CREATE FUNCTION workflow.end_execution(
+    execution uuid, outcome text, estimate double precision DEFAULT NULL
+) RETURNS double precision
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     active double precision;
@@ -324,7 +341,9 @@ BEGIN
     IF outcome <> 'paused' THEN
         UPDATE workflow.task_executions AS e
         SET status = outcome, finished_at = clock_timestamp(),
-            actual_minutes = CASE WHEN outcome = 'finished' THEN greatest(active, 0.001) END
+            actual_minutes = CASE WHEN outcome = 'finished' THEN greatest(active, 0.001) END,
+            estimated_minutes = coalesce(e.estimated_minutes, estimate),
+            complexity = coalesce(e.complexity, workflow.agreed_complexity(e.work_item_id))
         WHERE e.id = execution;
     END IF;
     RETURN active;
@@ -332,11 +351,14 @@ END;
 $$;
 
 -- The same for a work item; NULL where it has no clock.
-CREATE FUNCTION workflow.stop_clock(item text, outcome text DEFAULT 'finished')
-RETURNS double precision
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT workflow.end_execution(e.id, outcome)
-    FROM workflow.task_executions AS e WHERE e.work_item_id = item AND e.status = 'open'
+CREATE FUNCTION workflow.stop_clock(
+    item text, outcome text DEFAULT 'finished', estimate double precision DEFAULT NULL
+) RETURNS double precision
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT workflow.end_execution(e.id, outcome, estimate)
+            FROM workflow.task_executions AS e WHERE e.work_item_id = item AND e.status = 'open');
+END;
 $$;
 
 -- A closed work item is opened again: the clock that it had stands still, and may run on.
@@ -611,14 +633,6 @@ GROUP BY f.factor;
 COMMENT ON VIEW workflow.estimation_factor_effects IS
     'How much longer tasks with a factor took than was recommended: the geometric mean.';
 
--- What the two of a review agreed on as a work item's complexity.
-CREATE FUNCTION workflow.agreed_complexity(item text) RETURNS real
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT ((coalesce(r.server_complexity, r.client_complexity)
-             + coalesce(r.client_complexity, r.server_complexity)) / 2)::real
-    FROM workflow.work_reviews AS r WHERE r.item_id = item AND r.state IN ('agreed', 'resolved')
-$$;
-
 -- The clock of a work item runs while somebody holds it.
 CREATE FUNCTION workflow.keep_work_time() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -630,13 +644,9 @@ BEGIN
         PERFORM workflow.reopen_clock(NEW.id);
     END IF;
     IF closes AND NOT closed THEN
-        -- What was said only after the claim.
-        UPDATE workflow.task_executions AS e
-        SET estimated_minutes = coalesce(e.estimated_minutes, NEW.estimate_minutes),
-            complexity = coalesce(e.complexity, workflow.agreed_complexity(NEW.id))
-        WHERE e.work_item_id = NEW.id AND e.status = 'open';
         PERFORM workflow.stop_clock(
-            NEW.id, CASE NEW.category WHEN 'done' THEN 'finished' ELSE 'abandoned' END);
+            NEW.id, CASE NEW.category WHEN 'done' THEN 'finished' ELSE 'abandoned' END,
+            NEW.estimate_minutes);
     ELSIF NEW.claim_epoch > OLD.claim_epoch THEN
         -- Within the limits of a clock, so that these never keep an item from being claimed.
         PERFORM workflow.start_clock(

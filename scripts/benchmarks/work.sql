@@ -12,6 +12,7 @@ CREATE TABLE bare.items (LIKE workflow.work_items INCLUDING ALL,
 CREATE TABLE bare.history (LIKE workflow.work_history INCLUDING ALL,
     FOREIGN KEY (item_id) REFERENCES bare.items);
 CREATE TABLE bare.executions (LIKE workflow.task_executions INCLUDING ALL);
+CREATE TABLE bare.patterns (LIKE workflow.estimation_patterns INCLUDING ALL);
 CREATE TABLE bare.sessions (LIKE workflow.time_tracking_sessions INCLUDING ALL,
     FOREIGN KEY (execution_id) REFERENCES bare.executions);
 
@@ -66,7 +67,7 @@ WITH best AS (
 SELECT id, claim_epoch AS epoch FROM changed;
 
 -- finish --
--- An item under a claim, its last version, and its clock, stopped.
+-- An item under a claim, its last version, and its clock, stopped and learnt from.
 WITH changed AS (
     UPDATE bare.items SET status = 'completed', category = 'done', closed_at = clock_timestamp(),
         claim_holder = NULL, claimed_at = NULL, claim_until = NULL, version = version + 1,
@@ -78,7 +79,14 @@ WITH changed AS (
 ), clock AS (
     UPDATE bare.executions AS e SET status = 'finished', finished_at = clock_timestamp(),
         actual_minutes = greatest(0.001, extract(epoch FROM clock_timestamp() - e.started_at) / 60)
-    FROM changed WHERE e.work_item_id = changed.id AND e.status = 'open' RETURNING e.id
+    FROM changed WHERE e.work_item_id = changed.id AND e.status = 'open' RETURNING e.id, e.actual_minutes
+), learnt AS (
+    INSERT INTO bare.patterns AS p (asker, kind, tasks, log_minutes_mean, log_minutes_m2,
+                                    estimated_tasks, log_ratio_mean, log_ratio_m2)
+    SELECT 'bench', 'task', 1, ln(actual_minutes), 0, 0, 0, 0 FROM clock
+    ON CONFLICT (asker, kind) DO UPDATE SET tasks = p.tasks + 1,
+        log_minutes_mean = p.log_minutes_mean
+            + (EXCLUDED.log_minutes_mean - p.log_minutes_mean) / (p.tasks + 1)
 ), stops AS (
     UPDATE bare.sessions AS s SET ended_at = clock_timestamp() FROM clock
     WHERE s.execution_id = clock.id AND s.ended_at IS NULL

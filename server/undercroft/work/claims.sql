@@ -3,7 +3,7 @@
 WITH lost AS MATERIALIZED (
     SELECT i.id FROM workflow.work_items AS i
     WHERE i.category = 'doing' AND i.claim_holder IS NOT NULL AND i.deleted_at IS NULL
-      AND i.claim_until <= clock_timestamp() AND i.open_blockers = 0
+      AND i.claim_until <= statement_timestamp() AND i.open_blockers = 0
       AND (cardinality($3::text[]) = 0 OR i.kind = ANY ($3)) AND i.labels @> $4::text[]
       AND (i.assignee IS NULL OR i.assignee = $1)
       AND ($5::text[] IS NULL OR i.id IN (SELECT unnest($5)))

@@ -3,7 +3,7 @@
 WITH lost AS (
     SELECT i.* FROM workflow.work_items AS i
     WHERE i.category = 'doing' AND i.claim_holder IS NOT NULL AND i.deleted_at IS NULL
-      AND i.claim_until <= clock_timestamp() AND i.open_blockers = 0
+      AND i.claim_until <= statement_timestamp() AND i.open_blockers = 0
       AND (cardinality($1::text[]) = 0 OR i.kind = ANY ($1)) AND i.labels @> $2::text[]
       AND ($3 = '' OR i.assignee IS NULL OR i.assignee = $3)
       AND ($4::text[] IS NULL OR i.id IN (SELECT unnest($4)))
