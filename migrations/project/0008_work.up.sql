@@ -653,8 +653,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT i.id, i.category FROM workflow.work_items AS i WHERE i.id = item
         UNION ALL
         SELECT c.id, c.category FROM tree AS t CROSS JOIN LATERAL (
-            SELECT w.id, w.category FROM workflow.work_items AS w
-            WHERE w.place = t.id AND w.deleted_at IS NULL OFFSET 0) AS c
+            SELECT w.id, w.category, w.deleted_at FROM workflow.work_items AS w
+            WHERE w.place = t.id OFFSET 0) AS c
+        WHERE c.deleted_at IS NULL
     ), leaves AS (
         SELECT t.category FROM tree AS t
         WHERE t.category <> 'dropped' AND NOT EXISTS (

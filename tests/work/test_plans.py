@@ -76,6 +76,7 @@ async def test_a_tree_is_walked_by_its_index_as_soon_as_it_is_made(
         plan = "\n".join(row[0] for row in rows)
         removed = [int(n) for n in re.findall(r"Rows Removed by (?:Join )?Filter: (\d+)", plan)]
         assert max(removed, default=0) < 10_000, f"{name}:\n{plan}"
+        assert "idx_work_items_updated_at" not in plan, f"{name}:\n{plan}"
 
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])

@@ -154,8 +154,9 @@ WITH RECURSIVE graph AS MATERIALIZED (
     WHERE i.id = $1 AND i.deleted_at IS NULL AND i.category IN ('done', 'dropped')
     UNION ALL
     SELECT c.id FROM tree AS t CROSS JOIN LATERAL (
-        SELECT i.id FROM workflow.work_items AS i
-        WHERE i.place = t.id AND i.deleted_at IS NULL AND i.category IN ('done', 'dropped') OFFSET 0) AS c
+        SELECT i.id, i.deleted_at, i.category FROM workflow.work_items AS i
+        WHERE i.place = t.id OFFSET 0) AS c
+    WHERE c.deleted_at IS NULL AND c.category IN ('done', 'dropped')
 )
 UPDATE workflow.work_items AS i
 SET archived_at = CASE WHEN $2::boolean THEN clock_timestamp() END, version = i.version + 1,

@@ -37,7 +37,8 @@ ON CONFLICT (source_id, type, target_id) WHERE removed_at IS NULL DO NOTHING;
 -- read_plan --
 -- A tree in its order with the progress of each part, as deep as fits the characters. What is not
 -- shown is counted at the deepest of its ancestors that is; what is archived, in the progress alone.
--- OFFSET 0: one by one. Of a table that is not analysed yet a join would read all, for each level.
+-- OFFSET 0: by place alone, one by one. Of a table that is not analysed yet a join would read all for
+-- each level, and so would any other condition that has an index.
 WITH RECURSIVE tree AS (
     SELECT i.id, i.parent_id, 0 AS depth, ARRAY[i.order_key] AS path, ARRAY[i.id] AS chain,
            length(i.title) AS size, i.category, a.all, i.archived_at IS NOT NULL AND NOT a.all AS hidden
@@ -49,7 +50,8 @@ WITH RECURSIVE tree AS (
     SELECT c.id, c.parent_id, t.depth + 1, t.path || c.order_key, t.chain || c.id,
            length(c.title), c.category, t.all, t.hidden OR (c.archived_at IS NOT NULL AND NOT t.all)
     FROM tree AS t CROSS JOIN LATERAL (
-        SELECT * FROM workflow.work_items AS i WHERE i.place = t.id AND i.deleted_at IS NULL OFFSET 0) AS c
+        SELECT * FROM workflow.work_items AS i WHERE i.place = t.id OFFSET 0) AS c
+    WHERE c.deleted_at IS NULL
 ), levels AS (
     SELECT depth, sum(count(*)) OVER (ORDER BY depth) AS items,
            sum(sum(100 + size)) OVER (ORDER BY depth) AS characters
