@@ -215,22 +215,22 @@ TIMING: Sequence[Step] = [
     ),
     (
         "tools/call start_timer",
-        call("start_timer", "project=inspected", "title=Mend it", "item=uc-1", "kind=bug"),
+        call("start_timer", "project=inspected", "title=Mend it", "item=w-inspect1", "kind=bug"),
         lambda a: body(a)["status"] == "running",
     ),
     (
         "tools/call list_executions",
         call("list_executions", "project=inspected", "open=true"),
-        lambda a: "uc-1" in [one["item"] for one in body(a)["items"]],
+        lambda a: "w-inspect1" in [one["item"] for one in body(a)["items"]],
     ),
     (
         "tools/call stop_timer",
-        call("stop_timer", "project=inspected", "timer=uc-1", 'factors=["flaky tests"]'),
+        call("stop_timer", "project=inspected", "timer=w-inspect1", 'factors=["flaky tests"]'),
         lambda a: body(a)["status"] == "finished",
     ),
     (
         "tools/call stop_timer once more",
-        call("stop_timer", "project=inspected", "timer=uc-1"),
+        call("stop_timer", "project=inspected", "timer=w-inspect1"),
         lambda a: a["isError"] and body(a)["code"] == "not_found",
     ),
     (
