@@ -214,3 +214,34 @@ async def test_conditions_that_a_question_does_not_know_are_refused(work: Work, 
         await work.claim(top, where={"kind": "task"})
     with pytest.raises(NotFound):
         await work.release("w-nobody00", force=True)
+
+
+@pytest.mark.parametrize("write", ["finish", "update", "move"])
+async def test_a_claim_that_runs_out_while_its_write_waits_is_over(
+    work: Work, make, sql: asyncpg.Connection, other: asyncpg.Connection, write: str
+) -> None:
+    item, waiting = await make("item"), await make("waiting")
+    await work.link(item, "blocks", waiting)
+    hold = sql.transaction()
+    await hold.start()
+    await sql.execute("UPDATE workflow.work_graph SET changes = changes + 1")
+    claim = await work.claim(item, ttl=0.5)
+    late = asyncio.create_task(
+        {
+            "finish": lambda: work.finish(item, claim.epoch),
+            "update": lambda: work.update(item, {"status": "completed"}, epoch=claim.epoch),
+            "move": lambda: work.move(item, after=waiting, epoch=claim.epoch),
+        }[write]()
+    )
+    blocked = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock'"
+    )
+    while not await other.fetchval(blocked):
+        assert not late.done()
+    while not await other.fetchval("SELECT clock_timestamp() > $1::timestamptz", claim.until):
+        assert not late.done()
+    await hold.commit()
+    with pytest.raises(Conflict, match="time of your claim"):
+        await late
+    assert (await work.get(item)).status == "in_progress"

@@ -43,9 +43,9 @@ SET parent_id = h.data ->> 'parent_id',
     outcome = h.data ->> 'outcome', archived_at = (h.data ->> 'archived_at')::timestamptz,
     version = i.version + 1, updated_at = clock_timestamp(), updated_by = $5,
     updated_agent = CASE WHEN $4 > 0 THEN i.claim_holder ELSE '' END
-FROM (SELECT count(*) FROM graph) AS held, workflow.work_history AS h
+FROM (SELECT count(*) * interval '0' AS since FROM graph) AS held, workflow.work_history AS h
 WHERE i.id = $1 AND i.version = $2 AND i.deleted_at IS NULL AND h.item_id = i.id AND h.version = $3
-  AND CASE WHEN $4::bigint > 0 THEN i.claim_epoch = $4 AND i.claim_until > clock_timestamp()
+  AND CASE WHEN $4::bigint > 0 THEN i.claim_epoch = $4 AND i.claim_until > clock_timestamp() - held.since
            ELSE i.claim_until IS NULL OR i.claim_until <= clock_timestamp() END
   AND set_config('undercroft.undo', i.id || ':' || i.version + 1, true) IS NOT NULL
 RETURNING i.id, i.kind, i.version, i.status;

@@ -19,7 +19,8 @@ RETURNING i.id, i.kind, i.version, i.status;
 
 -- update_item --
 -- Fields of an item, for whoever holds the claim or, where nobody does, knows the version. The graph
--- first where other items are touched: what it blocks, or the parent of what is opened again.
+-- first where other items are touched: what it blocks, or the parent of what is opened again. `since` is
+-- nothing, but has the time of a claim looked at after the wait for the graph.
 WITH graph AS MATERIALIZED (
     SELECT FROM workflow.work_graph WHERE $2::jsonb ?| ARRAY['status', 'kind'] AND (
         EXISTS (SELECT FROM workflow.work_links AS l
@@ -45,15 +46,15 @@ SET kind = coalesce(f ->> 'kind', i.kind), title = coalesce(f ->> 'title', i.tit
     outcome = coalesce(f ->> 'outcome', i.outcome),
     version = i.version + 1, updated_at = clock_timestamp(), updated_by = $5,
     updated_agent = CASE WHEN $4 > 0 THEN i.claim_holder ELSE '' END
-FROM (SELECT count(*) FROM graph) AS held, (SELECT $2::jsonb AS f) AS given
+FROM (SELECT count(*) * interval '0' AS since FROM graph) AS held, (SELECT $2::jsonb AS f) AS given
 WHERE i.id = $1 AND i.deleted_at IS NULL AND ($3::integer = 0 OR i.version = $3)
-  AND CASE WHEN $4::bigint > 0 THEN i.claim_epoch = $4 AND i.claim_until > clock_timestamp()
+  AND CASE WHEN $4::bigint > 0 THEN i.claim_epoch = $4 AND i.claim_until > clock_timestamp() - held.since
            ELSE i.claim_until IS NULL OR i.claim_until <= clock_timestamp() END
 RETURNING i.id, i.kind, i.version, i.status;
 
 -- finish_item --
 -- An open item to where its kind is done, or to the status that is named; the graph first where it
--- blocks others.
+-- blocks others, and then the time, as above.
 WITH graph AS MATERIALIZED (
     SELECT FROM workflow.work_graph WHERE EXISTS (
         SELECT FROM workflow.work_links AS l
@@ -68,9 +69,9 @@ SET status = coalesce(nullif($3, ''), (
     claim_holder = NULL, claimed_at = NULL, claim_until = NULL,
     version = i.version + 1, updated_at = clock_timestamp(), updated_by = $5,
     updated_agent = CASE WHEN $2 > 0 THEN i.claim_holder ELSE '' END
-FROM (SELECT count(*) FROM graph) AS held
+FROM (SELECT count(*) * interval '0' AS since FROM graph) AS held
 WHERE i.id = $1 AND i.is_open
-  AND CASE WHEN $2::bigint > 0 THEN i.claim_epoch = $2 AND i.claim_until > clock_timestamp()
+  AND CASE WHEN $2::bigint > 0 THEN i.claim_epoch = $2 AND i.claim_until > clock_timestamp() - held.since
            ELSE i.claim_until IS NULL OR i.claim_until <= clock_timestamp() END
 RETURNING i.id, i.kind, i.version, i.status;
 

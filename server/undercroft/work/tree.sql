@@ -94,7 +94,7 @@ ORDER BY s.path;
 -- An item to another parent, or to another place among its siblings, next to one of them. The graph
 -- first: who has an item and then wants the graph would wait for one who has it the other way round.
 WITH graph AS (
-    UPDATE workflow.work_graph SET changes = changes + 1 RETURNING changes
+    UPDATE workflow.work_graph SET changes = changes + 1 RETURNING interval '0' AS since
 )
 UPDATE workflow.work_items AS i
 SET parent_id = CASE WHEN a.id IS NULL THEN $2::text ELSE a.parent_id END,
@@ -113,6 +113,6 @@ SET parent_id = CASE WHEN a.id IS NULL THEN $2::text ELSE a.parent_id END,
 FROM graph LEFT JOIN workflow.work_items AS a ON a.id = $3 || $4 AND a.deleted_at IS NULL
 WHERE i.id = $1 AND i.deleted_at IS NULL AND ($5::integer = 0 OR i.version = $5)
   AND (a.id IS NOT NULL OR $3 || $4 = '')
-  AND CASE WHEN $6::bigint > 0 THEN i.claim_epoch = $6 AND i.claim_until > clock_timestamp()
+  AND CASE WHEN $6::bigint > 0 THEN i.claim_epoch = $6 AND i.claim_until > clock_timestamp() - graph.since
            ELSE i.claim_until IS NULL OR i.claim_until <= clock_timestamp() END
 RETURNING i.id, i.kind, i.version, i.status;
