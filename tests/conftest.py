@@ -263,6 +263,19 @@ def call(app: App) -> Call:
     return call
 
 
+@pytest.fixture
+def does(call: Call, project: str) -> Call:
+    """Call a tool that must succeed."""
+
+    async def does(tool: str, **arguments: Any) -> dict[str, Any]:
+        body = await call(tool, project=project, **arguments)
+        assert "code" not in body, body
+        assert body["project"] == project
+        return body
+
+    return does
+
+
 @pytest.fixture(scope="session")
 def git() -> Callable[..., None]:
     """Run git in a folder: `git(folder, "worktree", "add", "../fix")`."""

@@ -25,19 +25,6 @@ def test_the_tools_cost_an_agent_at_most_1300_tokens() -> None:
     assert len(text) <= 5_200
 
 
-@pytest.fixture
-def does(call: Call, project: str) -> Call:
-    """Call a tool that must succeed."""
-
-    async def does(tool: str, **arguments: Any) -> dict[str, Any]:
-        body = await call(tool, project=project, **arguments)
-        assert "code" not in body, body
-        assert body["project"] == project
-        return body
-
-    return does
-
-
 async def test_a_record_lives_through_all_tools(does: Call) -> None:
     await does("define_entity_type", name="note", schema=NOTE, description="A note")
     listed = await does("list_entity_types")

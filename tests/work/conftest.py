@@ -57,19 +57,6 @@ def make(work: Work) -> Make:
 
 
 @pytest.fixture
-def does(call: Call, project: str) -> Call:
-    """Call a tool that must succeed."""
-
-    async def does(tool: str, **arguments: Any) -> dict[str, Any]:
-        body = await call(tool, project=project, **arguments)
-        assert "code" not in body, body
-        assert body["project"] == project
-        return body
-
-    return does
-
-
-@pytest.fixture
 def move(work: Work) -> Callable[..., Awaitable[Written]]:
     """Move an item from where it is now."""
 
